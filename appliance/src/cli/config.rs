@@ -1,0 +1,68 @@
+//! `config check` and `config show`.
+
+use super::{Context, failure::Failure};
+use crate::config::{Config, Overrides, read};
+use serde::Serialize;
+
+/// Says whether the configuration is valid.
+pub(super) fn check(context: &Context) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    struct Checked {
+        valid: bool,
+        file: String,
+        exists: bool,
+    }
+    let path = context.data_dir.join(crate::config::FILE);
+    Config::load(&context.data_dir, &context.edges.environment, Overrides::default())?;
+    let exists = path.exists();
+    let value = Checked { valid: true, file: path.display().to_string(), exists };
+    context.say(&value, || match exists {
+        true => format!("{} is valid.", value.file),
+        false => format!("{} does not exist: every key has its default.", value.file),
+    });
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Line {
+    key: String,
+    value: Option<serde_json::Value>,
+    origin: String,
+    variable: String,
+    help: &'static str,
+}
+
+/// Prints every key with its value and origin.
+pub(super) fn show(context: &Context) -> Result<(), Failure> {
+    let config =
+        Config::load(&context.data_dir, &context.edges.environment, Overrides::default())?;
+    let lines: Vec<Line> = config
+        .values
+        .all()
+        .into_iter()
+        .map(|(section, key, setting)| Line {
+            key: format!("{section}.{}", key.name),
+            value: setting.map(|setting| match &setting.value {
+                read::Value::Text(text) => text.clone().into(),
+                read::Value::Integer(number) => (*number).into(),
+                read::Value::List(items) => items.clone().into(),
+            }),
+            origin: setting.map_or_else(|| "not set".to_owned(), |s| s.origin.to_string()),
+            variable: read::variable(&section, key.name),
+            help: key.help,
+        })
+        .collect();
+    context.say(&lines, || {
+        let width = lines.iter().map(|line| line.key.len()).max().unwrap_or(0);
+        let mut text = String::new();
+        for line in &lines {
+            let value = match &line.value {
+                Some(value) => value.to_string(),
+                None => "–".to_owned(),
+            };
+            text.push_str(&format!("{:width$}  {value}  ({})\n", line.key, line.origin));
+        }
+        text
+    });
+    Ok(())
+}

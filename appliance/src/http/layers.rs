@@ -1,0 +1,209 @@
+//! What surrounds every request: its number, a log line, a limit of time, security headers, and
+//! the shape of an error.
+//!
+//! The log line holds the *route*, never the path (a path may be a one-time link), and on the
+//! devices' port nothing that could tell one device from another: no address, no certificate. So a
+//! log cannot be laid beside the store to learn whose evidence is whose.
+
+use super::error::ApiError;
+use super::router::Port;
+use crate::app::App;
+use axum::body::Body;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use std::any::Any;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The number of a request: 16 hexadecimal digits, also in the reply's `x-request-id`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestId(pub String);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What a page may load and where its forms may go: everything from here, and nothing else.
+pub const CSP: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                       base-uri 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CSP),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// The outermost layer of both ports.
+pub async fn outermost(
+    State((app, port)): State<(App, Port)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let begun = app.edges().clock.ticks();
+    let id = RequestId(app.random::<8>().map(hex::encode).unwrap_or_default());
+    request.extensions_mut().insert(id.clone());
+    let seen = Seen::of(&request);
+
+    let limit = app.config().limits.request;
+    let response = match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_late) => too_slow(limit).into_response(),
+    };
+    let response = shape(&app, port, &seen, &id, response);
+    log(&app, port, &seen, &id, &response, begun);
+    dress(&app, port, &id, response)
+}
+
+/// What of a request is still needed when it was handed on.
+struct Seen {
+    method: Method,
+    route: Option<String>,
+    wants_json: bool,
+    host: Option<String>,
+    from: Option<SocketAddr>,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        Self {
+            method: request.method().clone(),
+            route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),
+            wants_json: path.starts_with("/v1/")
+                || path.starts_with("/.well-known/")
+                || path == "/healthz"
+                || path == "/readyz",
+            host: super::auth::host(request.headers(), request.uri()).map(str::to_owned),
+            from: request.extensions().get().copied(),
+        }
+    }
+}
+
+fn too_slow(limit: Duration) -> ApiError {
+    let mut error = ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "H504",
+        format!("This took longer than {} seconds and was given up.", limit.as_secs()),
+        "Look whether the change was made before you repeat it.",
+    );
+    error.retry_after_s = Some(5);
+    error
+}
+
+/// Turns an error into what this caller reads: JSON for programs, a page for people. Replies of the
+/// router itself, such as 404 and 405, come with no body and get one here.
+fn shape(app: &App, port: Port, seen: &Seen, id: &RequestId, response: Response) -> Response {
+    let error = match response.extensions().get::<ApiError>() {
+        Some(error) => error.clone(),
+        None if response.status() == StatusCode::NOT_FOUND => ApiError::not_found(),
+        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => ApiError::method(),
+        None => return response,
+    };
+    let (parts, _) = response.into_parts();
+    let shaped = if port == Port::Devices || seen.wants_json {
+        error.into_json()
+    } else {
+        super::pages::error(app, id, seen.host.as_deref(), error)
+    };
+    let mut shaped = shaped;
+    // `Allow` of a 405, `WWW-Authenticate`, cookies that end a session.
+    for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::SET_COOKIE] {
+        for value in parts.headers.get_all(&name) {
+            shaped.headers_mut().append(&name, value.clone());
+        }
+    }
+    shaped
+}
+
+fn log(app: &App, port: Port, seen: &Seen, id: &RequestId, response: &Response, begun: Duration) {
+    let route = seen.route.as_deref().unwrap_or("(none)");
+    let took_ms = u64::try_from(app.edges().clock.ticks().saturating_sub(begun).as_millis());
+    let took_ms = took_ms.unwrap_or(u64::MAX);
+    let status = response.status().as_u16();
+    let error = response.extensions().get::<ApiError>();
+    let (code, cause) = (error.map_or("", |error| error.code), error.and_then(ApiError::causes));
+    let method = seen.method.as_str();
+    // Who asks to be let in is worth knowing; who syncs, or reads their own pages, is not ours to know.
+    let from = match (port, seen.from) {
+        (Port::People, Some(from)) if is_door(route) => from.ip().to_string(),
+        _ => String::new(),
+    };
+    let (port, id) = (port.name(), id.0.as_str());
+    if status >= 500 {
+        let cause = cause.as_deref().unwrap_or("");
+        tracing::error!(request = id, port, method, route, status, took_ms, code, cause, from, "request");
+    } else if quiet(route) {
+        tracing::debug!(request = id, port, method, route, status, took_ms, code, "request");
+    } else {
+        tracing::info!(request = id, port, method, route, status, took_ms, code, from, "request");
+    }
+}
+
+/// Probes come every few seconds and say nothing.
+fn quiet(route: &str) -> bool {
+    matches!(route, "/healthz" | "/readyz") || route.starts_with("/assets/")
+}
+
+/// Sign-in and administration.
+fn is_door(route: &str) -> bool {
+    ["/link/", "/oidc/", "/signin", "/admin"].iter().any(|door| route.starts_with(door))
+}
+
+fn dress(app: &App, port: Port, id: &RequestId, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if let Ok(id) = HeaderValue::from_str(&id.0) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert_with(|| HeaderValue::from_static("no-store"));
+    // On localhost it would bind every other program on this machine that listens there.
+    if port == Port::People && app.uses_hsts() {
+        let hsts = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
+    }
+    response
+}
+
+/// What becomes of a panic: one request fails, the rest go on.
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response<Body> {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no text");
+    ApiError::internal("H500", Panicked(text.to_owned())).into_response()
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("a handler panicked: {0}")]
+struct Panicked(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_doors_log_an_address() {
+        for door in ["/link/{token}", "/oidc/{provider}/callback", "/signin", "/admin/devices"] {
+            assert!(is_door(door), "{door}");
+        }
+        for private in ["/me", "/", "/v1/enrol/start", "/v1/sync/push", "/concepts/{slug}"] {
+            assert!(!is_door(private), "{private}");
+        }
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error_without_its_text() {
+        let response = panicked(Box::new("index out of bounds: secret"));
+        assert_eq!(response.status(), 500);
+        let error = response.extensions().get::<ApiError>().unwrap();
+        assert!(!error.finding.contains("secret") && error.causes().unwrap().contains("secret"));
+    }
+}

@@ -1,0 +1,247 @@
+//! History as a step line: a value stands until at least three results changed.
+//!
+//! Weeks without a value are a tinted area with the reason inside. The vertical
+//! scale is always 0 to 100%.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use super::coord;
+use crate::figures::{Basis, Cell};
+use crate::shell::Shell;
+use crate::words;
+
+/// Top and height of the plot, in pixels.
+const TOP: f64 = 14.0;
+const HEIGHT: f64 = 230.0;
+/// Parts narrower than this, in percent of the width, carry no words.
+const ROOM_FOR_WORDS: f64 = 18.0;
+
+/// The chart of one concept.
+#[derive(Template)]
+#[template(path = "svg/history.html")]
+pub(crate) struct History {
+    title: String,
+    voids: Vec<Void>,
+    runs: Vec<Run>,
+    dots: Vec<Dot>,
+    labels: Vec<Label>,
+    axis: Vec<Label>,
+}
+
+struct Void {
+    x: String,
+    width: String,
+    /// Where its words stand, if there is room.
+    middle: Option<String>,
+}
+
+/// Steps without a break between them, as lists of points.
+#[derive(Default)]
+struct Run {
+    area: String,
+    upper: String,
+    lower: String,
+    line: String,
+}
+
+struct Dot {
+    x: String,
+    y: String,
+    class: &'static str,
+    blended: bool,
+}
+
+struct Label {
+    x: String,
+    y: String,
+    anchor: &'static str,
+    text: String,
+}
+
+/// One published value and the part of the width in which it stands.
+struct Step {
+    x0: f64,
+    x1: f64,
+    value: Option<f64>,
+    lo: f64,
+    hi: f64,
+}
+
+fn y(value: f64) -> f64 {
+    TOP + HEIGHT * (1.0 - value.clamp(0.0, 1.0))
+}
+
+impl History {
+    /// `points` oldest first; `end` is the snapshot up to which the last one stands.
+    ///
+    /// `None` while there is nothing to draw: no retention yet, or a single day.
+    pub(crate) fn new(
+        concept: &str,
+        points: &[(Date, Cell)],
+        end: Option<Date>,
+        shell: &Shell,
+    ) -> Option<Self> {
+        let (first, _) = points.first()?;
+        let (last, _) = points.last()?;
+        let end = end.map_or(*last, |e| e.max(*last));
+        let days = |d: Date| first.until(d).map(|s| s.get_days()).unwrap_or(0);
+        let whole = days(end);
+        if whole <= 0 || !points.iter().any(|(_, c)| c.retention().is_some()) {
+            return None;
+        }
+        let x = |d: Date| f64::from(days(d)) / f64::from(whole) * 100.0;
+        let mut chart = Self {
+            title: Self::title(concept, points, shell),
+            voids: Vec::new(),
+            runs: Vec::new(),
+            dots: Vec::new(),
+            labels: Vec::new(),
+            axis: Vec::new(),
+        };
+        let mut steps: Vec<Step> = Vec::new();
+        for (i, (day, cell)) in points.iter().enumerate() {
+            let (x0, x1) = (
+                x(*day),
+                points.get(i + 1).map_or(100.0, |(next, _)| x(*next)),
+            );
+            match cell {
+                Cell::Few => {
+                    chart.runs.extend(Run::new(&steps));
+                    steps.clear();
+                    chart.voids.push(Void::new(x0, x1));
+                }
+                Cell::Between { lo, hi } => {
+                    steps.push(Step {
+                        x0,
+                        x1,
+                        value: None,
+                        lo: *lo,
+                        hi: *hi,
+                    });
+                }
+                Cell::Shown { retention: r, .. } => {
+                    steps.push(Step {
+                        x0,
+                        x1,
+                        value: Some(r.value),
+                        lo: r.lo,
+                        hi: r.hi,
+                    });
+                    chart.dots.push(Dot {
+                        x: coord(x0),
+                        y: coord(y(r.value)),
+                        class: r.basis.class(),
+                        blended: r.basis == Basis::Blended,
+                    });
+                }
+            }
+        }
+        chart.runs.extend(Run::new(&steps));
+        chart.label(points, x);
+        chart.date_axis(*first, end, shell);
+        Some(chart)
+    }
+
+    fn title(concept: &str, points: &[(Date, Cell)], shell: &Shell) -> String {
+        let mut shown = points
+            .iter()
+            .filter_map(|(d, c)| c.retention().map(|r| (d, r)));
+        match (shown.next(), shown.last()) {
+            (Some((d, a)), Some((e, b))) => format!(
+                "Retention of {concept} after 30 days: {}% on {}, {}% on {}.",
+                words::percent(a.value),
+                shell.date(*d),
+                words::percent(b.value),
+                shell.date(*e)
+            ),
+            (Some((d, a)), None) => format!(
+                "Retention of {concept} after 30 days: {}% on {}.",
+                words::percent(a.value),
+                shell.date(*d)
+            ),
+            _ => format!("Retention of {concept} after 30 days"),
+        }
+    }
+
+    fn label(&mut self, points: &[(Date, Cell)], x: impl Fn(Date) -> f64) {
+        let shown: Vec<(f64, f64)> = points
+            .iter()
+            .filter_map(|(d, c)| c.retention().map(|r| (x(*d), r.value)))
+            .collect();
+        if let Some(&(at, value)) = shown.last() {
+            let above = y(value) > TOP + 28.0;
+            let late = at > 50.0;
+            self.labels.push(Label {
+                x: coord(if late { (at - 1.2).max(0.0) } else { at + 1.2 }),
+                y: coord(y(value) + if above { -12.0 } else { 24.0 }),
+                anchor: if late { "end" } else { "start" },
+                text: format!("{}%", words::percent(value)),
+            });
+        }
+        if let (Some(&(at, value)), true) = (shown.first(), shown.len() > 1) {
+            if shown.last().is_some_and(|l| l.0 - at > 12.0) {
+                self.labels.push(Label {
+                    x: coord(at + 1.5),
+                    y: coord((y(value) + 20.0).min(TOP + HEIGHT - 6.0)),
+                    anchor: "start",
+                    text: words::percent(value).to_string(),
+                });
+            }
+        }
+    }
+
+    fn date_axis(&mut self, first: Date, end: Date, shell: &Shell) {
+        let mut push = |x: &str, anchor, text| {
+            self.axis.push(Label {
+                x: x.to_owned(),
+                y: "264".to_owned(),
+                anchor,
+                text,
+            });
+        };
+        push("0", "start", shell.date(first));
+        push("100", "end", shell.date(end));
+    }
+}
+
+impl Void {
+    fn new(x0: f64, x1: f64) -> Self {
+        let width = (x1 - x0).max(0.0);
+        Self {
+            x: coord(x0),
+            width: coord(width),
+            middle: (width >= ROOM_FOR_WORDS).then(|| coord(x0 + width / 2.0)),
+        }
+    }
+}
+
+impl Run {
+    fn new(steps: &[Step]) -> Option<Self> {
+        if steps.is_empty() {
+            return None;
+        }
+        let flat = |f: fn(&Step) -> Option<f64>| -> Vec<String> {
+            steps
+                .iter()
+                .filter_map(|s| f(s).map(|v| (s, v)))
+                .flat_map(|(s, v)| {
+                    let y = coord((1.0 - v.clamp(0.0, 1.0)) * 100.0);
+                    [
+                        format!("{},{y}", coord(s.x0)),
+                        format!("{},{y}", coord(s.x1)),
+                    ]
+                })
+                .collect()
+        };
+        let (upper, lower) = (flat(|s| Some(s.hi)), flat(|s| Some(s.lo)));
+        let mut area = upper.clone();
+        area.extend(lower.iter().rev().cloned());
+        Some(Self {
+            area: area.join(" "),
+            upper: upper.join(" "),
+            lower: lower.join(" "),
+            line: flat(|s| s.value).join(" "),
+        })
+    }
+}

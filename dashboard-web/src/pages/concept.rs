@@ -1,0 +1,384 @@
+//! One concept: how many know it, for how long, what it needs and what builds on it.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use crate::charts::graph::Graph;
+use crate::charts::history::History;
+use crate::charts::track::BasisDot;
+use crate::error::Error;
+use crate::figures::{Cell, ConceptRef, Retention, Snapshot};
+use crate::findings::Tile;
+use crate::pages::overview::snapshot_fact;
+use crate::shell::{Frame, Room, Shell};
+use crate::words;
+
+/// The page at `/concepts/{slug}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConceptPage {
+    /// The frame.
+    pub shell: Shell,
+    /// Which snapshot, if one was made.
+    pub snapshot: Option<Snapshot>,
+    /// The concept.
+    pub concept: ConceptRef,
+    /// One sentence: what it is for.
+    pub summary: String,
+    /// The area it belongs to: "PostgreSQL".
+    pub domain: String,
+    /// What it is part of.
+    pub parent: Option<ConceptRef>,
+    /// 1 to 3.
+    pub risk: u8,
+    /// One sentence: what a mistake costs.
+    pub risk_reason: String,
+    /// What the snapshot says about it.
+    pub standing: Standing,
+    /// The snapshots at which its cell was published anew, oldest first.
+    pub history: Vec<Published>,
+    /// Its direct prerequisites.
+    pub needs: Vec<Neighbour>,
+    /// The concepts that name it as a prerequisite.
+    pub builds: Vec<Neighbour>,
+    /// What knowing it means: the catalogue's facts, as whole sentences.
+    pub facts: Vec<String>,
+    /// Where the facts come from: "PostgreSQL manual 13.3.5".
+    pub source: Option<String>,
+}
+
+/// What the snapshot says about one concept.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// It has a row of its own.
+    Published {
+        /// What the row may say.
+        cell: Cell,
+        /// How many narrower concepts are folded into it.
+        folded_in: u32,
+    },
+    /// Fewer than five people met it, or no snapshot was made.
+    LeftOut {
+        /// The broader concept that its people are folded into, if that one has a row.
+        into: Option<ConceptRef>,
+    },
+}
+
+/// A cell as one snapshot published it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Published {
+    /// The snapshot's Monday.
+    pub as_of: Date,
+    /// What it said.
+    pub cell: Cell,
+}
+
+/// A concept beside this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbour {
+    /// Which.
+    pub concept: ConceptRef,
+    /// Why the one needs the other.
+    pub why: Option<String>,
+    /// Its published cell; `None` if it has no row.
+    pub cell: Option<Cell>,
+}
+
+/// One line of the table that says the same as the history's chart.
+struct HistoryRow {
+    as_of: String,
+    iso: String,
+    kept: String,
+    interval: String,
+    known_by: String,
+    retained: String,
+    rests_on: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "concept.html")]
+struct ConceptTemplate<'a> {
+    frame: Frame<'a>,
+    page: &'a ConceptPage,
+    finding: String,
+    tiles: Vec<Tile>,
+    basis: Option<BasisDot>,
+    withheld: Option<Withheld>,
+    history_heading: String,
+    history: Option<History>,
+    rows: Vec<HistoryRow>,
+    graph: Option<Graph>,
+}
+
+/// Why there is no figure, in words.
+struct Withheld {
+    title: String,
+    text: String,
+    into: Option<ConceptRef>,
+}
+
+impl ConceptPage {
+    /// The page as HTML.
+    ///
+    /// # Errors
+    /// [`Error::Template`] if a template could not be filled.
+    pub fn render(&self) -> Result<String, Error> {
+        let frame = Frame::new(
+            &self.shell,
+            Room::Organisation,
+            "/concepts/",
+            self.concept.title.clone(),
+            snapshot_fact(&self.shell, self.snapshot),
+        );
+        let points: Vec<(Date, Cell)> = self.history.iter().map(|p| (p.as_of, p.cell)).collect();
+        let end = self.snapshot.map(|s| s.as_of);
+        Ok(ConceptTemplate {
+            frame,
+            finding: self.finding(),
+            tiles: self.tiles(),
+            basis: self.retention().map(|r| BasisDot::new(r.basis)),
+            withheld: self.withheld(),
+            history_heading: self.history_heading(),
+            history: History::new(&self.concept.title, &points, end, &self.shell),
+            rows: self
+                .history
+                .iter()
+                .rev()
+                .map(|p| self.history_row(p))
+                .collect(),
+            graph: Graph::new(self),
+            page: self,
+        }
+        .render()?)
+    }
+
+    fn retention(&self) -> Option<Retention> {
+        match &self.standing {
+            Standing::Published { cell, .. } => cell.retention(),
+            Standing::LeftOut { .. } => None,
+        }
+    }
+
+    fn finding(&self) -> String {
+        let title = words::mid_sentence(&self.concept.title);
+        match &self.standing {
+            Standing::Published {
+                cell:
+                    Cell::Shown {
+                        n_demonstrated,
+                        retention,
+                        ..
+                    },
+                ..
+            } => {
+                let n = words::capital(&words::number(u64::from(*n_demonstrated)));
+                let tail = match retention.value {
+                    v if v >= 0.75 => "and most still will know it in a month",
+                    v if v >= 0.55 => "and more than half will still know it in a month",
+                    v if v >= 0.45 => "and about half will still know it in a month",
+                    _ => "but less than half will still know it in a month",
+                };
+                format!("{n} engineers have shown that they understand {title}, {tail}.")
+            }
+            Standing::Published {
+                cell: Cell::Between { .. },
+                ..
+            } => {
+                format!("Five engineers or more have shown that they understand {title}.")
+            }
+            Standing::Published {
+                cell: Cell::Few, ..
+            } => format!(
+                "Five people or more met {title}. Fewer than five have shown that they understand it."
+            ),
+            Standing::LeftOut { .. } => {
+                format!("There is no figure for {title}: too few people met it.")
+            }
+        }
+    }
+
+    fn tiles(&self) -> Vec<Tile> {
+        let mut tiles = Vec::new();
+        if let Standing::Published { cell, .. } = &self.standing {
+            match cell {
+                Cell::Shown {
+                    n_demonstrated,
+                    n_retained,
+                    retention,
+                    since,
+                } => {
+                    tiles.push(Tile {
+                        name: "Known by",
+                        value: words::thousands(u64::from(*n_demonstrated)),
+                        small: "people".to_owned(),
+                        meaning: "Passed an unaided check in the last year.".to_owned(),
+                        detail: match n_retained {
+                            Some(0) => "None of them retained it so far".to_owned(),
+                            Some(n) => format!("{n} of them retained it over three weeks"),
+                            None => {
+                                "How many retained it is withheld: one part has fewer than five"
+                                    .to_owned()
+                            }
+                        },
+                    });
+                    tiles.push(Tile {
+                        name: "Kept after 30 days",
+                        value: words::retention(*retention),
+                        small: words::interval(*retention),
+                        meaning: "Chance of still knowing it a month after the last pass."
+                            .to_owned(),
+                        detail: match since {
+                            Some(day) => format!(
+                                "{}, stands since {}",
+                                words::capital(retention.basis.word()),
+                                self.shell.date(*day)
+                            ),
+                            None => words::capital(retention.basis.word()),
+                        },
+                    });
+                }
+                Cell::Between { lo, hi } => tiles.push(Tile {
+                    name: "Kept after 30 days",
+                    value: format!("{}–{}%", words::percent(*lo), words::percent(*hi)),
+                    small: String::new(),
+                    meaning: "Someone left the figures.".to_owned(),
+                    detail: "Exact again once three more people’s results change".to_owned(),
+                }),
+                Cell::Few => tiles.push(Tile {
+                    name: "Known by",
+                    value: "fewer than 5".to_owned(),
+                    small: "people".to_owned(),
+                    meaning: "From five on, the figure appears by itself.".to_owned(),
+                    detail: String::new(),
+                }),
+            }
+        }
+        tiles.push(Tile {
+            name: "Leans on it",
+            value: self.builds.len().to_string(),
+            small: if self.builds.len() == 1 {
+                "concept"
+            } else {
+                "concepts"
+            }
+            .to_owned(),
+            meaning: "Those that name it as a prerequisite.".to_owned(),
+            detail: String::new(),
+        });
+        tiles.push(Tile {
+            name: "Risk",
+            value: self.risk.to_string(),
+            small: "of 3".to_owned(),
+            meaning: self.risk_reason.clone(),
+            detail: "Set in the catalogue".to_owned(),
+        });
+        tiles
+    }
+
+    fn withheld(&self) -> Option<Withheld> {
+        match &self.standing {
+            Standing::Published { cell: Cell::Few, .. } => Some(Withheld {
+                title: "Withheld.".to_owned(),
+                text: "Fewer than five people have shown it, so neither their number nor how long it lasts is shown. From five on, the figure appears by itself.".to_owned(),
+                into: None,
+            }),
+            Standing::Published { cell: Cell::Between { lo, hi }, .. } => Some(Withheld {
+                title: format!("Between {} and {}%.", words::percent(*lo), words::percent(*hi)),
+                text: "Someone left the figures. The exact value returns once three more people’s results change.".to_owned(),
+                into: None,
+            }),
+            Standing::LeftOut { into } => Some(Withheld {
+                title: "Left out.".to_owned(),
+                text: if into.is_some() {
+                    "Fewer than five of the counted people met it. They are part of a broader concept’s row:".to_owned()
+                } else {
+                    "Fewer than five of the counted people met it, so it has no row.".to_owned()
+                },
+                into: into.clone(),
+            }),
+            Standing::Published { .. } => None,
+        }
+    }
+
+    fn history_heading(&self) -> String {
+        let values: Vec<Retention> = self
+            .history
+            .iter()
+            .filter_map(|p| p.cell.retention())
+            .collect();
+        match (values.first(), values.last()) {
+            (Some(a), Some(b)) if values.len() > 1 => {
+                let (from, to) = (words::percent(a.value), words::percent(b.value));
+                match to.cmp(&from) {
+                    std::cmp::Ordering::Greater => format!("Firmer: from {from}% to {to}%"),
+                    std::cmp::Ordering::Less => format!("Fading: from {from}% to {to}%"),
+                    std::cmp::Ordering::Equal => format!("Unchanged at {to}%"),
+                }
+            }
+            _ => "From snapshot to snapshot".to_owned(),
+        }
+    }
+
+    fn history_row(&self, point: &Published) -> HistoryRow {
+        let few = || "fewer than 5".to_owned();
+        let (kept, interval, known_by, retained, rests_on) = match point.cell {
+            Cell::Few => (
+                "withheld".to_owned(),
+                "withheld".to_owned(),
+                few(),
+                "withheld".to_owned(),
+                "withheld",
+            ),
+            Cell::Between { lo, hi } => (
+                format!("{}–{}%", words::percent(lo), words::percent(hi)),
+                "someone left".to_owned(),
+                "5 or more".to_owned(),
+                "withheld".to_owned(),
+                "a band",
+            ),
+            Cell::Shown {
+                n_demonstrated,
+                n_retained,
+                retention,
+                ..
+            } => (
+                words::retention(retention),
+                format!("{}%", words::interval(retention)),
+                n_demonstrated.to_string(),
+                n_retained.map_or_else(|| "withheld".to_owned(), |n| n.to_string()),
+                retention.basis.word(),
+            ),
+        };
+        HistoryRow {
+            as_of: self.shell.date(point.as_of),
+            iso: point.as_of.to_string(),
+            kept,
+            interval,
+            known_by,
+            retained,
+            rests_on,
+        }
+    }
+}
+
+impl Neighbour {
+    /// "kept by most, 96", "fading, 24", "fewer than five know it", "too few to show".
+    pub(crate) fn words(&self) -> String {
+        match self.cell {
+            None => "too few to show".to_owned(),
+            Some(Cell::Few) => "fewer than five know it".to_owned(),
+            Some(Cell::Between { .. }) => "known by five or more".to_owned(),
+            Some(Cell::Shown {
+                n_demonstrated,
+                retention,
+                ..
+            }) => {
+                let kept = match retention.value {
+                    v if v >= 0.70 => "kept by most",
+                    v if v >= 0.50 => "fading",
+                    _ => "thin",
+                };
+                format!("{kept}, {n_demonstrated} people")
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The pages: one file, one view struct, one `render`.
+//!
+//! A page gets plain values and answers with HTML. What it says first, its
+//! finding, it works out itself from those values, by the rules in `findings`.
+
+pub mod admin;
+pub mod concept;
+pub mod concepts;
+pub mod confirm;
+pub mod enrol;
+pub mod link;
+pub mod me;
+mod me_words;
+pub mod message;
+pub mod overview;
+pub mod signin;

@@ -1,0 +1,320 @@
+//! What holds for every page in every state, and what single pages must say.
+
+mod invented;
+
+use std::fs;
+use std::path::Path;
+
+use dashboard_web::pages::overview::Overview;
+use invented::{EVIL, all_pages};
+
+/// The text of a page: what is between tags.
+fn text(html: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in html.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => {
+                inside = false;
+                out.push(' ');
+            }
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn page(name: &str) -> String {
+    all_pages()
+        .expect("every page can be made")
+        .into_iter()
+        .find(|p| p.name == name)
+        .unwrap_or_else(|| panic!("there is a page {name}"))
+        .html
+}
+
+/// Every value of this attribute.
+fn attributes<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    let needle = format!(" {name}=\"");
+    html.split(needle.as_str())
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect()
+}
+
+#[test]
+fn every_page_is_written_out_for_eyes() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dashboard-pages");
+    fs::create_dir_all(&folder).expect("the target folder is writable");
+    for page in all_pages().expect("every page can be made") {
+        fs::write(folder.join(format!("{}.html", page.name)), page.html).expect("is written");
+    }
+}
+
+#[test]
+fn no_page_has_inline_style_or_script() {
+    for page in all_pages().expect("every page can be made") {
+        let lower = page.html.to_lowercase();
+        for forbidden in [
+            "<script",
+            "<style",
+            " style=",
+            "javascript:",
+            "<iframe",
+            "<object",
+            "<base",
+            "@import",
+        ] {
+            assert!(!lower.contains(forbidden), "{}: {forbidden}", page.name);
+        }
+        for tag in lower.split('<').filter_map(|t| t.split('>').next()) {
+            let handler = tag.split_whitespace().skip(1).any(|word| {
+                word.strip_prefix("on").is_some_and(|rest| {
+                    rest.split_once('=')
+                        .is_some_and(|(event, _)| event.chars().all(char::is_alphabetic))
+                })
+            });
+            assert!(!handler, "{}: <{tag}>", page.name);
+        }
+    }
+}
+
+#[test]
+fn no_page_loads_anything_from_elsewhere() {
+    for page in all_pages().expect("every page can be made") {
+        for href in attributes(&page.html, "href")
+            .into_iter()
+            .chain(attributes(&page.html, "action"))
+        {
+            // The one address of another origin is that of the sample store, given by the caller.
+            let own = href.starts_with('/') && !href.starts_with("//")
+                || href.starts_with('#')
+                || href == "https://127.0.0.1:8445/";
+            assert!(own, "{}: {href}", page.name);
+        }
+        for src in attributes(&page.html, "src") {
+            panic!("{}: {src}", page.name);
+        }
+        assert!(!page.html.contains("url("), "{}", page.name);
+    }
+}
+
+#[test]
+fn a_device_that_calls_itself_a_script_stays_text() {
+    for name in [
+        "me-evil",
+        "enrol-evil",
+        "admin-devices",
+        "admin-people",
+        "confirm-revoke-step-up",
+    ] {
+        let html = page(name);
+        assert!(!html.contains("<script"), "{name}");
+        assert!(!html.contains("<img"), "{name}");
+        assert!(
+            html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+            "{name}: it is shown, escaped"
+        );
+        assert!(!html.contains(EVIL), "{name}");
+    }
+}
+
+#[test]
+fn an_id_cannot_lead_a_form_elsewhere() {
+    assert!(page("admin-devices").contains("href=\"/admin/devices/9a%2F..%2Fx/revoke\""));
+}
+
+#[test]
+fn every_page_has_one_heading_landmarks_and_a_title() {
+    for page in all_pages().expect("every page can be made") {
+        let count = |needle: &str| page.html.matches(needle).count();
+        assert_eq!(count("<h1"), 1, "{}", page.name);
+        assert_eq!(count("<main "), 1, "{}", page.name);
+        assert_eq!(count("<header>"), 1, "{}", page.name);
+        assert_eq!(count("<footer "), 1, "{}", page.name);
+        assert!(
+            page.html.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"),
+            "{}",
+            page.name
+        );
+        assert!(page.html.contains(" – aiworklab</title>"), "{}", page.name);
+        assert!(page.html.contains("Request 7f3a-91c2"), "{}", page.name);
+    }
+}
+
+#[test]
+fn every_id_is_there_once_and_every_label_finds_its_field() {
+    for page in all_pages().expect("every page can be made") {
+        let mut ids = attributes(&page.html, "id");
+        ids.sort_unstable();
+        let all = ids.len();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "{}: an id twice", page.name);
+        for attribute in ["for", "aria-labelledby", "aria-describedby"] {
+            for target in attributes(&page.html, attribute)
+                .iter()
+                .flat_map(|v| v.split(' '))
+            {
+                assert!(ids.contains(&target), "{}: {attribute}={target}", page.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_post_carries_the_token() {
+    for page in all_pages().expect("every page can be made") {
+        for form in page
+            .html
+            .split("<form")
+            .skip(1)
+            .filter_map(|f| f.split("</form>").next())
+        {
+            if form.contains("method=\"post\"") {
+                assert!(
+                    form.contains("type=\"hidden\" name=\"csrf\""),
+                    "{}",
+                    page.name
+                );
+            } else {
+                assert!(form.contains("method=\"get\""), "{}: no method", page.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_way_to_a_provider_is_a_link_and_never_a_form() {
+    for name in ["signin", "confirm-revoke-step-up"] {
+        let html = page(name);
+        assert!(html.contains(" href=\"/signin/entra"), "{name}");
+        assert!(!html.contains("action=\"/signin"), "{name}");
+    }
+}
+
+#[test]
+fn a_sample_store_says_so_on_every_page_and_a_real_one_on_none() {
+    for page in all_pages().expect("every page can be made") {
+        let marked = page.html.contains("Sample organisation: invented people");
+        assert_eq!(
+            marked,
+            matches!(page.name, "overview-first" | "me-empty"),
+            "{}",
+            page.name
+        );
+    }
+}
+
+#[test]
+fn a_withheld_row_has_no_number_and_no_chart() {
+    let html = page("overview");
+    let row = html
+        .split("<tr")
+        .find(|r| r.contains("pg-leader-election</code>"))
+        .expect("the concept that few have shown has a row");
+    assert!(row.contains("<strong>Withheld.</strong> Fewer than five"));
+    assert!(!row.contains("<svg"), "no chart");
+    assert!(!text(row).contains('%'), "no figure: {}", text(row));
+}
+
+#[test]
+fn an_all_or_none_value_is_said_only_as_a_bound() {
+    let html = page("concepts");
+    let row = html
+        .split("<tr")
+        .find(|r| r.contains("sql-joins</code>"))
+        .expect("has a row");
+    assert!(text(row).contains("90% or more"));
+    assert!(!row.contains("97"), "the exact value stands nowhere");
+}
+
+#[test]
+fn the_overview_says_first_where_the_organisation_is_thin() {
+    let words = text(&page("overview"));
+    assert!(words.contains("Larkfield Instruments is thinnest in PostgreSQL and Rust: four concepts there need attention most."), "{words}");
+    assert!(words.contains("138 engineers are counted."));
+    assert!(words.contains("Isolation levels . Two of the concepts most in need rest on it"));
+    assert!(words.contains("Pinning is now known by six people, so its figure is shown."));
+    assert!(words.contains("Isolation levels fell from 66% to 58%."));
+}
+
+#[test]
+fn under_ten_counted_people_no_figure_is_shown() {
+    for name in ["overview-too-few", "overview-empty"] {
+        let html = page(name);
+        assert!(!html.contains("class=\"figures"), "{name}");
+        assert!(!html.contains("<table"), "{name}");
+    }
+    let words = text(&page("overview-too-few"));
+    assert!(words.contains("Not enough people yet. Seven of the ten that are needed count."));
+    assert!(words.contains(
+        "The first figures can come on Monday 14 December, if ten people count by then."
+    ));
+    assert!(words.contains("See the sample organisation"));
+    let is_few = |page: &dashboard_web::pages::overview::OverviewPage| {
+        matches!(page.content, Overview::TooFew(_))
+    };
+    assert!(is_few(&dashboard_web::pages::overview::OverviewPage {
+        shell: invented::shell(),
+        content: Overview::TooFew(dashboard_web::pages::overview::TooFew {
+            counted: 1,
+            snapshot: None,
+            first_figures: None,
+            met: Vec::new(),
+            sample: None,
+            enrol_command: None,
+        }),
+    }));
+}
+
+#[test]
+fn my_page_shows_rows_as_stored_and_offers_no_answer() {
+    let words = text(&page("me"));
+    assert!(
+        words.contains("You know six concepts, and one has slipped."),
+        "{words}"
+    );
+    assert!(
+        words.contains(
+            "213 http-etag-concurrency check pass choice4 demonstrated→retained 1795453200"
+        )
+    );
+    assert!(words.contains("209 gone"));
+    assert!(words.contains("208 * retract 1767268800"));
+    assert!(words.contains("joined each time these pages are opened"));
+    assert!(words.contains("not shown twice yet"));
+    assert!(!words.contains("Answer"));
+    assert!(!words.contains("09:12"), "no time of day beside a sync");
+}
+
+#[test]
+fn a_stale_confirmation_leaves_no_button_that_acts() {
+    let html = page("confirm-revoke-step-up");
+    let main = html.split("<main").nth(1).expect("has a main part");
+    assert!(!main.contains("<form"), "nothing can be posted");
+    assert!(text(main).contains("Your last confirmation has run out."));
+    assert!(page("confirm-revoke").contains("action=\"/admin/devices/9a/revoke\" method=\"post\""));
+}
+
+#[test]
+fn a_refused_word_is_kept_and_said_at_the_field() {
+    let html = page("confirm-erase-refused");
+    assert!(html.contains("value=\"Delete\""));
+    assert!(html.contains("aria-invalid=\"true\" aria-describedby=\"typedh\""));
+    assert!(html.contains("role=\"alert\""));
+}
+
+#[test]
+fn an_error_says_that_nothing_was_changed_and_gives_the_number() {
+    let words = text(&page("broken"));
+    assert!(words.contains("This page could not be made. Nothing was changed."));
+    assert!(words.contains("7f3a-91c2 at 24 November, 09:41 UTC, code S014"));
+}
+
+#[test]
+fn a_member_sees_no_way_into_the_administration() {
+    assert!(!page("overview").contains("href=\"/admin"));
+    assert!(page("admin").contains("href=\"/admin\""));
+}

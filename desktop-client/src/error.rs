@@ -1,0 +1,249 @@
+//! Why a command failed: what, why, and the fix, each in a sentence.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command failed. A message tells its own layer's part; the cause stays in `source`.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No folder to keep things in.
+    #[error("there is no folder to keep your graph in")]
+    NoHome,
+    /// The client's folder.
+    #[error("the folder {} cannot be used", path.display())]
+    Folder { path: PathBuf, source: io::Error },
+    /// A file.
+    #[error("could not {doing} {}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+    /// The personal store.
+    #[error("could not {doing}")]
+    Store { doing: &'static str, source: rusqlite::Error },
+    /// The personal store was written by a newer program.
+    #[error("the personal store is of version {found}; this program knows up to {known}")]
+    StoreTooNew { found: i64, known: i64 },
+    /// A row of the personal store is not what was written.
+    #[error("the personal store holds a {what} that cannot be read")]
+    StoreDamaged { what: &'static str },
+    /// The system gave no random bytes.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+    /// Settings of a harness are not what we can edit.
+    #[error("{} is left as it is: {why}", path.display())]
+    Settings { path: PathBuf, why: String },
+    /// No fingerprint.
+    #[error("{text:?} is no fingerprint")]
+    Fingerprint { text: String },
+    /// No address.
+    #[error("{text:?} is no address of an appliance")]
+    Address { text: String },
+    /// The server is not the one that was named.
+    #[error("the appliance at {host} shows another root certificate than the one that you named")]
+    OtherRoot { host: String, expected: String, found: String },
+    /// The certificate chain does not hold.
+    #[error("the certificate of {host} does not hold under its own root")]
+    Chain { host: String, source: rustls::Error },
+    /// No connection.
+    #[error("{url} cannot be reached")]
+    Connect { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The appliance answered what is no answer.
+    #[error("{url} answered what this program does not understand: {why}")]
+    Reply { url: String, why: String },
+    /// The appliance refused.
+    #[error("the appliance refused ({status}): {detail}")]
+    Refused { status: u16, code: String, detail: String, retry_after_s: Option<u64> },
+    /// Something that needs an enrolment.
+    #[error("this machine is not enrolled at an appliance")]
+    NotEnrolled,
+    /// Enrolled at another store.
+    #[error("this graph is enrolled at {people} already")]
+    EnrolledElsewhere { people: String },
+    /// The enrolment did not come to an end.
+    #[error("the enrolment was not completed: {why}")]
+    Enrolment { why: &'static str },
+    /// The device certificate is over.
+    #[error("this device's certificate ended on {day}")]
+    CertificateOver { day: String },
+    /// A certificate, key or request could not be made or read.
+    #[error("could not {doing}")]
+    Certificate { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// The protocol did not come to rest.
+    #[error("the two sides still differ after many rounds")]
+    GaveUp,
+    /// No such concept.
+    #[error("{text:?} is no concept of the catalogue")]
+    Concept { text: String },
+    /// Nothing can be asked.
+    #[error("there is no check to give: {why}")]
+    NothingToAsk { why: String },
+    /// An answer that is none.
+    #[error("{text:?} is no answer")]
+    Answer { text: String },
+    /// The terminal.
+    #[error("the terminal cannot be used")]
+    Terminal { source: io::Error },
+    /// Output could not be written.
+    #[error("the output could not be written")]
+    Output { source: io::Error },
+}
+
+impl Error {
+    /// Code printed in the manual. Never reused.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoHome => "C001",
+            Self::Folder { .. } => "C002",
+            Self::File { .. } => "C003",
+            Self::Store { .. } => "C004",
+            Self::StoreTooNew { .. } => "C005",
+            Self::StoreDamaged { .. } => "C006",
+            Self::NoRandomness => "C007",
+            Self::Settings { .. } => "C008",
+            Self::Fingerprint { .. } => "C009",
+            Self::Address { .. } => "C010",
+            Self::OtherRoot { .. } => "C011",
+            Self::Chain { .. } => "C012",
+            Self::Connect { .. } => "C013",
+            Self::Reply { .. } => "C014",
+            Self::Refused { .. } => "C015",
+            Self::NotEnrolled => "C016",
+            Self::EnrolledElsewhere { .. } => "C017",
+            Self::Enrolment { .. } => "C018",
+            Self::CertificateOver { .. } => "C019",
+            Self::Certificate { .. } => "C020",
+            Self::GaveUp => "C021",
+            Self::Concept { .. } => "C022",
+            Self::NothingToAsk { .. } => "C023",
+            Self::Answer { .. } => "C024",
+            Self::Terminal { .. } => "C025",
+            Self::Output { .. } => "C026",
+        }
+    }
+
+    /// What the engineer can do about it.
+    pub fn fix(&self) -> String {
+        match self {
+            Self::NoHome => "Set HOME, or AIWORKLAB_HOME to an absolute path.".into(),
+            Self::Folder { path, .. } => {
+                format!("Make {} yours and writable, or set AIWORKLAB_HOME to another.", path.display())
+            }
+            Self::File { .. } => "Look at the cause above; nothing was half-written.".into(),
+            Self::Store { source, .. } => store_fix(source),
+            Self::StoreTooNew { .. } => {
+                "Use the newer program again; nothing was changed by this one.".into()
+            }
+            Self::StoreDamaged { .. } => {
+                "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds."
+                    .into()
+            }
+            Self::NoRandomness => "Look at the system's log; nothing was changed.".into(),
+            Self::Settings { .. } => "Mend the file by hand, then run this again.".into(),
+            Self::Fingerprint { .. } => {
+                "Give it as sha256: and 64 hexadecimal digits, as `aiworklab-appliance status` prints it."
+                    .into()
+            }
+            Self::Address { .. } => "Give the people's address, as in https://host:8443.".into(),
+            Self::OtherRoot { expected, found, .. } => format!(
+                "You named  {expected}\n       it shows   {found}\n       Ask whoever runs the appliance which one is right, by another way than this network. \
+                 Nothing was sent."
+            ),
+            Self::Chain { .. } => {
+                "Check the host in the address against the names in the certificate, and this machine's clock. \
+                 Nothing was sent."
+                    .into()
+            }
+            Self::Connect { .. } => {
+                "Check the address and the network. What is recorded stays here and goes with the next sync."
+                    .into()
+            }
+            Self::Reply { .. } => {
+                "Check that the address is an appliance's, and that both programs are of this year.".into()
+            }
+            Self::Refused { status, retry_after_s, .. } => refused_fix(*status, *retry_after_s),
+            Self::NotEnrolled => {
+                "Run `aiworklab enrol https://HOST:PORT --ca-fingerprint sha256:…`; everything else works without."
+                    .into()
+            }
+            Self::EnrolledElsewhere { .. } => {
+                "Set AIWORKLAB_HOME to another folder for the other appliance: one graph belongs to one store."
+                    .into()
+            }
+            Self::Enrolment { .. } => "Run the same line again for a new code.".into(),
+            Self::CertificateOver { .. } => {
+                "Run `aiworklab enrol` again with the same address; nothing that you recorded is lost.".into()
+            }
+            Self::Certificate { .. } => "Run `aiworklab enrol` again.".into(),
+            Self::GaveUp => "Nothing is lost. Sync again later; if it stays so, tell your administrator.".into(),
+            Self::Concept { .. } => "`aiworklab graph` lists the concepts that you have met.".into(),
+            Self::NothingToAsk { .. } => "Come back later: an item is not asked twice within 60 days.".into(),
+            Self::Answer { .. } => "Answer with 1, 2, 3 or 4, n for \"not sure\", or l for \"later\".".into(),
+            Self::Terminal { .. } => "Use `aiworklab quiz --plain`.".into(),
+            Self::Output { .. } => "Check where the output goes.".into(),
+        }
+    }
+
+    /// Everything a person needs, over several lines.
+    pub fn told(&self) -> String {
+        let mut text = format!("error {}: {self}\n", self.code());
+        let mut cause = std::error::Error::source(self);
+        let mut last = String::new();
+        while let Some(error) = cause {
+            let line = error.to_string();
+            if line != last {
+                text.push_str(&format!("  why: {line}\n"));
+            }
+            last = line;
+            cause = error.source();
+        }
+        text.push_str(&format!("  fix: {}\n", self.fix()));
+        text
+    }
+}
+
+fn store_fix(source: &rusqlite::Error) -> String {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
+    match source.sqlite_error_code() {
+        Some(DiskFull) => "Free some space and run this again; nothing was half-written.".into(),
+        Some(DatabaseBusy | DatabaseLocked) => {
+            "Another aiworklab is at work on it; run this again.".into()
+        }
+        Some(DatabaseCorrupt | NotADatabase) => {
+            "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds.".into()
+        }
+        _ => "Check the rights of the folder; nothing was half-written.".into(),
+    }
+}
+
+fn refused_fix(status: u16, retry_after_s: Option<u64>) -> String {
+    match status {
+        401 => "Run `aiworklab enrol` again: the appliance does not know this device's certificate.".into(),
+        403 => "This device was revoked, or your account has ended. Your graph stays on this machine; \
+                ask your administrator, or enrol anew."
+            .into(),
+        410 => "Your data at the appliance was erased. Your graph stays on this machine; \
+                enrol anew if you want to share again."
+            .into(),
+        413 => "This program sends more than the appliance takes; update it.".into(),
+        426 => "The two programs speak no common version; update the older one.".into(),
+        429 | 503 => retry_after_s.map_or_else(
+            || "The appliance is busy; sync again in a few minutes.".into(),
+            |s| format!("The appliance is busy; sync again in {s} s."),
+        ),
+        _ => "Nothing is lost; sync again later. If it stays so, give the code to your administrator.".into(),
+    }
+}
+
+/// Turns an engine's error into [`Error::Store`].
+pub trait Doing<T> {
+    /// Says what was being done.
+    fn doing(self, doing: &'static str) -> Result<T>;
+}
+
+impl<T> Doing<T> for rusqlite::Result<T> {
+    fn doing(self, doing: &'static str) -> Result<T> {
+        self.map_err(|source| Error::Store { doing, source })
+    }
+}

@@ -1,0 +1,153 @@
+//! Where the client keeps its things: one folder of the engineer's, closed to everyone else.
+//!
+//! `$AIWORKLAB_HOME`, else `$XDG_DATA_HOME/aiworklab`, else `~/.local/share/aiworklab`.
+//!
+//! | name | what |
+//! |---|---|
+//! | `graph.db` | the personal store |
+//! | `spool/` | hook payloads that the agent has not read yet |
+//! | `device.key`, `device.pem`, `root.pem` | this device's key and certificate, the appliance's root |
+//! | `setup/` | settings of harnesses as they were before us |
+
+use crate::error::{Error, Result};
+use crate::world::World;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The client's folder.
+#[derive(Debug, Clone)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// Finds the folder by the environment; touches no disk.
+    ///
+    /// # Errors
+    /// [`Error::NoHome`] if the environment names none, or names it by a relative path.
+    pub fn find(world: &dyn World) -> Result<Self> {
+        if let Some(path) = world.env("AIWORKLAB_HOME") {
+            let path = PathBuf::from(path);
+            return if path.is_absolute() { Ok(Self(path)) } else { Err(Error::NoHome) };
+        }
+        let absolute = |name| world.env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        if let Some(data) = absolute("XDG_DATA_HOME") {
+            return Ok(Self(data.join("aiworklab")));
+        }
+        absolute("HOME")
+            .map(|home| Self(home.join(".local/share/aiworklab")))
+            .ok_or(Error::NoHome)
+    }
+
+    /// The folder at `path`.
+    #[cfg(test)]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// Makes the folder, mode 0700, if it is not there; closes it if it stood open.
+    ///
+    /// # Errors
+    /// [`Error::Folder`] if it cannot be made or closed.
+    pub fn ensure(&self) -> Result<()> {
+        private_dir(&self.0).map_err(|source| Error::Folder { path: self.0.clone(), source })
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The personal store's file.
+    pub fn database(&self) -> PathBuf {
+        self.0.join("graph.db")
+    }
+
+    /// The spool's folder.
+    pub fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
+    /// This device's private key.
+    pub fn device_key(&self) -> PathBuf {
+        self.0.join("device.key")
+    }
+
+    /// This device's certificate and its issuer's.
+    pub fn device_chain(&self) -> PathBuf {
+        self.0.join("device.pem")
+    }
+
+    /// The appliance's root certificate.
+    pub fn root(&self) -> PathBuf {
+        self.0.join("root.pem")
+    }
+
+    /// Where a harness's settings are kept as they were.
+    pub fn setup(&self, harness: &str) -> PathBuf {
+        self.0.join("setup").join(harness)
+    }
+}
+
+/// Makes `path` with mode 0700, parents too, and takes rights of others away from it.
+pub fn private_dir(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let mode = fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// Writes a file of mode `mode` whole or not at all: a temporary beside it, flushed, then renamed.
+pub fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
+    let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".aiworklab-{}", std::process::id()));
+    let temporary = folder.join(name);
+    let written = (|| {
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, path)?;
+        fs::File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // What is left of a failed write is of no use; its own failure changes nothing.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::still::Still;
+
+    #[test]
+    fn the_folder_is_found_by_the_environment_alone() {
+        let mut world = Still::default();
+        assert!(matches!(Home::find(&world), Err(Error::NoHome)));
+        world.env.insert("HOME", "/home/ada".into());
+        let path = |world: &Still| Home::find(world).unwrap().path().to_owned();
+        assert_eq!(path(&world), Path::new("/home/ada/.local/share/aiworklab"));
+        world.env.insert("XDG_DATA_HOME", "/data".into());
+        assert_eq!(path(&world), Path::new("/data/aiworklab"));
+        world.env.insert("XDG_DATA_HOME", "not/absolute".into());
+        assert_eq!(path(&world), Path::new("/home/ada/.local/share/aiworklab"));
+        world.env.insert("AIWORKLAB_HOME", "/elsewhere".into());
+        assert_eq!(path(&world), Path::new("/elsewhere"));
+    }
+
+    #[test]
+    fn a_file_is_written_whole_and_closed_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("device.key");
+        write_whole(&path, 0o600, b"secret").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,201 @@
+//! Checks: which waits, which was answered how. What was asked stays here; only that a check was
+//! passed or failed becomes a delta.
+
+use super::Txn;
+use crate::error::{Doing, Error, Result};
+use kernel::ids::Slug;
+use kernel::items::Item;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{OptionalExtension, Row, params};
+
+const DOING: &str = "read or write a check";
+
+/// What became of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nobody has answered it.
+    Waiting,
+    /// The key was chosen.
+    Right,
+    /// Another option was chosen.
+    Wrong,
+    /// "I am not sure": stays here.
+    Unsure,
+    /// "Later": stays here.
+    Later,
+}
+
+impl Outcome {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Waiting, "waiting"),
+        (Self::Right, "right"),
+        (Self::Wrong, "wrong"),
+        (Self::Unsure, "unsure"),
+        (Self::Later, "later"),
+    ];
+}
+
+impl ToSql for Outcome {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let name = Self::ALL.iter().find(|(outcome, _)| outcome == self).map_or("", |(_, n)| n);
+        Ok(ToSqlOutput::from(name))
+    }
+}
+
+impl FromSql for Outcome {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        let known = Self::ALL.iter().find(|(_, name)| *name == text);
+        known.map(|(outcome, _)| *outcome).ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// A check that is to be asked.
+#[derive(Clone, Debug)]
+pub struct NewAsk<'a> {
+    /// When it was decided, in seconds.
+    pub at: i64,
+    /// The question, whole, as it will be shown.
+    pub item: &'a Item,
+    /// The seed that it was drawn with; with the catalogue's version and the address it gives the same item.
+    pub seed: u64,
+    /// The catalogue's version.
+    pub catalogue: u32,
+    /// Why this concept, in words.
+    pub reason: &'a str,
+    /// Whether the concept was never asked before.
+    pub new: bool,
+    /// Whether its date was drawn to measure retention.
+    pub probe: bool,
+    /// Whether the engineer asked for it.
+    pub requested: bool,
+}
+
+/// A check, as it is kept.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Its number here.
+    pub id: i64,
+    /// When it was decided, in seconds.
+    pub at: i64,
+    /// The question.
+    pub item: Item,
+    /// The seed.
+    pub seed: u64,
+    /// Why this concept.
+    pub reason: String,
+    /// Whether the concept was never asked before.
+    pub new: bool,
+    /// Whether its date was drawn to measure retention.
+    pub probe: bool,
+    /// Whether the engineer asked for it.
+    pub requested: bool,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it was answered or put off, in seconds.
+    pub answered: Option<i64>,
+}
+
+const COLUMNS: &str = "id, at, item, seed, reason, new, probe, requested, outcome, answered";
+
+struct Raw(Ask0, String);
+type Ask0 = (i64, i64, i64, String, bool, bool, bool, Outcome, Option<i64>);
+
+fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
+    let rest = (
+        row.get(0)?,
+        row.get(1)?,
+        row.get(3)?,
+        row.get(4)?,
+        row.get(5)?,
+        row.get(6)?,
+        row.get(7)?,
+        row.get(8)?,
+        row.get(9)?,
+    );
+    Ok(Raw(rest, row.get(2)?))
+}
+
+impl Raw {
+    fn whole(self) -> Result<Ask> {
+        let Self((id, at, seed, reason, new, probe, requested, outcome, answered), item) = self;
+        let item =
+            serde_json::from_str(&item).map_err(|_| Error::StoreDamaged { what: "check" })?;
+        let seed = seed.cast_unsigned();
+        Ok(Ask { id, at, item, seed, reason, new, probe, requested, outcome, answered })
+    }
+}
+
+impl Txn<'_> {
+    /// Keeps a check; it waits.
+    pub fn add_ask(&self, ask: &NewAsk<'_>) -> Result<i64> {
+        let item = serde_json::to_string(ask.item)
+            .map_err(|_| Error::StoreDamaged { what: "check" })?;
+        self.inner
+            .execute(
+                "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                params![
+                    ask.at,
+                    ask.item.concept.as_str(),
+                    ask.item.address.to_string(),
+                    ask.seed.cast_signed(),
+                    ask.catalogue,
+                    item,
+                    ask.reason,
+                    ask.new,
+                    ask.probe,
+                    ask.requested
+                ],
+            )
+            .doing(DOING)?;
+        Ok(self.inner.last_insert_rowid())
+    }
+
+    /// The check that waits, the oldest first.
+    pub fn waiting(&self) -> Result<Option<Ask>> {
+        self.inner
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM ask WHERE outcome = 'waiting' ORDER BY id LIMIT 1"
+            ))
+            .and_then(|mut s| s.query_row([], raw).optional())
+            .doing(DOING)?
+            .map(Raw::whole)
+            .transpose()
+    }
+
+    /// The check that waits of this concept.
+    pub fn waiting_of(&self, concept: &Slug) -> Result<Option<Ask>> {
+        self.inner
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM ask WHERE outcome = 'waiting' AND concept = ?1 ORDER BY id LIMIT 1"
+            ))
+            .and_then(|mut s| s.query_row([concept.as_str()], raw).optional())
+            .doing(DOING)?
+            .map(Raw::whole)
+            .transpose()
+    }
+
+    /// Checks decided at or after `since`, the oldest first.
+    pub fn asks(&self, since: i64) -> Result<Vec<Ask>> {
+        let mut statement = self
+            .inner
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM ask WHERE at >= ?1 ORDER BY id"))
+            .doing(DOING)?;
+        let rows = statement.query_map([since], raw).doing(DOING)?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing(DOING)?;
+        rows.into_iter().map(Raw::whole).collect()
+    }
+
+    /// Says what became of a waiting check; `false` if it does not wait any more.
+    pub fn settle(&self, id: i64, outcome: Outcome, at: i64) -> Result<bool> {
+        let rows = self
+            .inner
+            .execute(
+                "UPDATE ask SET outcome = ?2, answered = ?3 WHERE id = ?1 AND outcome = 'waiting'",
+                params![id, outcome, at],
+            )
+            .doing(DOING)?;
+        Ok(rows == 1)
+    }
+}

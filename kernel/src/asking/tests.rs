@@ -1,0 +1,385 @@
+use super::*;
+use crate::ids::Slug;
+
+/// Noon of a Wednesday, UTC.
+const NOON: i64 = 1_750_248_000;
+const MINUTE: i64 = 60;
+
+fn slug(text: &str) -> Slug {
+    text.parse().expect("a slug")
+}
+
+fn settings() -> Settings {
+    Settings::new(NOON - 100 * DAY)
+}
+
+fn at(now: i64) -> Situation {
+    Situation::read(&[Event::Edit, Event::Commit], now, 0)
+}
+
+fn candidate(concept: &str) -> Candidate {
+    Candidate {
+        concept: slug(concept),
+        p: 0.5,
+        r30_pass: 0.9,
+        r30_fail: 0.7,
+        r30_none: 0.5,
+        risk: 1,
+        touched_today: false,
+        open_prerequisite: false,
+        new: false,
+        not_before: None,
+        probe: false,
+    }
+}
+
+fn ask(at: i64, outcome: AskOutcome) -> PastAsk {
+    PastAsk { at, concept: slug("old-one"), outcome, new: false, requested: false }
+}
+
+fn decided(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> Decision {
+    decide(situation, settings, history, &[candidate("git-rebase")])
+}
+
+#[track_caller]
+fn waits(decision: &Decision, wait: Wait) {
+    assert_eq!(*decision, Decision::Wait(wait), "{}", wait.text());
+}
+
+#[track_caller]
+fn asks(decision: &Decision) -> Choice {
+    match decision {
+        Decision::Ask(choice) => choice.clone(),
+        Decision::Wait(wait) => panic!("it waits: {}", wait.text()),
+    }
+}
+
+#[test]
+fn it_asks_after_a_commit() {
+    let choice = asks(&decided(&at(NOON), &settings(), &[]));
+    assert_eq!((choice.concept.as_str(), choice.probe), ("git-rebase", false));
+}
+
+#[test]
+fn it_asks_after_a_turn_only_if_its_tests_passed() {
+    let turn = |events: &[Event]| {
+        let mut all = vec![Event::TurnBegan, Event::Edit];
+        all.extend(events);
+        all.push(Event::TurnEnded);
+        decided(&Situation::read(&all, NOON, 0), &settings(), &[])
+    };
+    asks(&turn(&[Event::TestRun { passed: true }]));
+    waits(&turn(&[]), Wait::NoBreakpoint);
+    waits(&turn(&[Event::TestRun { passed: false }]), Wait::NoBreakpoint);
+    let mended = [Event::TestRun { passed: false }, Event::TestRun { passed: true }];
+    asks(&turn(&mended));
+    // Tests of the turn before say nothing of this one.
+    let stale = [
+        Event::TestRun { passed: true },
+        Event::TurnEnded,
+        Event::TurnBegan,
+        Event::Edit,
+        Event::TurnEnded,
+    ];
+    waits(
+        &decided(&Situation::read(&stale, NOON, 0), &settings(), &[]),
+        Wait::NoBreakpoint,
+    );
+    let broken_off = [Event::TurnBegan, Event::TestRun { passed: true }, Event::TurnInterrupted];
+    waits(
+        &decided(&Situation::read(&broken_off, NOON, 0), &settings(), &[]),
+        Wait::NoBreakpoint,
+    );
+}
+
+#[test]
+fn it_asks_at_the_start_of_a_day() {
+    asks(&decided(&Situation::read(&[Event::DayStart], NOON, 0), &settings(), &[]));
+    waits(&decided(&Situation::read(&[], NOON, 0), &settings(), &[]), Wait::NoBreakpoint);
+}
+
+#[test]
+fn it_never_asks_in_the_middle_of_an_edit() {
+    let events = [Event::Commit, Event::Edit];
+    waits(&decided(&Situation::read(&events, NOON, 0), &settings(), &[]), Wait::MidEdit);
+    let turn = [Event::DayStart, Event::TurnBegan];
+    waits(&decided(&Situation::read(&turn, NOON, 0), &settings(), &[]), Wait::MidEdit);
+}
+
+#[test]
+fn it_never_asks_while_an_approval_is_pending() {
+    let asked = [Event::ApprovalAsked, Event::Commit];
+    waits(&decided(&Situation::read(&asked, NOON, 0), &settings(), &[]), Wait::ApprovalPending);
+    let answered = [Event::ApprovalAsked, Event::ApprovalAnswered, Event::Commit];
+    asks(&decided(&Situation::read(&answered, NOON, 0), &settings(), &[]));
+}
+
+#[test]
+fn it_never_asks_in_a_failing_debug_loop() {
+    let failed = Event::TestRun { passed: false };
+    let looping = [Event::Edit, failed, Event::Edit, failed, Event::Commit];
+    waits(&decided(&Situation::read(&looping, NOON, 0), &settings(), &[]), Wait::FailingLoop);
+    let mended = [failed, failed, Event::TestRun { passed: true }, Event::Commit];
+    asks(&decided(&Situation::read(&mended, NOON, 0), &settings(), &[]));
+}
+
+#[test]
+fn it_is_silent_in_quiet_hours_of_the_local_day() {
+    let evening = NOON + 8 * HOUR;
+    waits(&decided(&at(evening), &settings(), &[]), Wait::QuietHours);
+    waits(&decided(&at(NOON - 5 * HOUR), &settings(), &[]), Wait::QuietHours);
+    // The same moment is midday elsewhere.
+    let mut elsewhere = at(evening);
+    elsewhere.utc_offset_s = -8 * 3600;
+    asks(&decided(&elsewhere, &settings(), &[]));
+    let lunch = QuietHours { from_minute: 12 * 60, to_minute: 13 * 60 };
+    assert!(lunch.contains(720) && !lunch.contains(780) && !lunch.contains(719));
+    let none = Settings { quiet: Vec::new(), ..settings() };
+    asks(&decided(&at(evening), &none, &[]));
+}
+
+#[test]
+fn two_a_day_are_the_default_and_three_the_cap() {
+    let past = [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - HOUR, AskOutcome::Answered)];
+    waits(&decided(&at(NOON), &settings(), &past), Wait::DayIsFull);
+    asks(&decided(&at(NOON + 24 * HOUR), &settings(), &past));
+    let eager = Settings { per_day: 20, per_week: 200, ..settings() };
+    asks(&decided(&at(NOON), &eager, &past));
+    let three = [past[0].clone(), past[1].clone(), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
+    waits(&decided(&at(NOON), &eager, &three), Wait::DayIsFull);
+    let none = Settings { per_day: 0, ..settings() };
+    waits(&decided(&at(NOON), &none, &[]), Wait::DayIsFull);
+}
+
+#[test]
+fn a_day_is_the_local_one() {
+    let past = [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
+    let quiet = Settings { quiet: Vec::new(), ..settings() };
+    let mut elsewhere = at(NOON);
+    // Ten hours behind, midnight lies between; eleven and a half, one hour ago.
+    elsewhere.utc_offset_s = -(10 * 3600 + 1800);
+    asks(&decided(&elsewhere, &quiet, &past));
+}
+
+#[test]
+fn eight_a_week_are_the_default() {
+    let past: Vec<PastAsk> =
+        (1..=8).map(|n| ask(NOON - n * 20 * HOUR, AskOutcome::Answered)).collect();
+    waits(&decided(&at(NOON), &settings(), &past), Wait::WeekIsFull);
+    asks(&decided(&at(NOON), &settings(), &past[..7]));
+    let shifted: Vec<PastAsk> =
+        (0..8).map(|n| ask(NOON - 7 * DAY - n * 20 * HOUR, AskOutcome::Answered)).collect();
+    asks(&decided(&at(NOON), &settings(), &shifted));
+}
+
+#[test]
+fn two_asks_are_at_least_an_hour_apart() {
+    let last = |minutes| [ask(NOON - minutes * MINUTE, AskOutcome::Answered)];
+    waits(&decided(&at(NOON), &settings(), &last(59)), Wait::TooSoon);
+    asks(&decided(&at(NOON), &settings(), &last(60)));
+}
+
+#[test]
+fn an_open_check_is_not_joined_by_another() {
+    let open = [ask(NOON - 5 * DAY, AskOutcome::Pending)];
+    waits(&decided(&at(NOON), &settings(), &open), Wait::OneIsOpen);
+}
+
+#[test]
+fn a_requested_check_counts_like_the_rest() {
+    let mut past =
+        [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
+    past[1].requested = true;
+    waits(&decided(&at(NOON), &settings(), &past), Wait::DayIsFull);
+    assert!(choose_requested(NOON, &past, &[candidate("git-rebase")]).is_some());
+}
+
+#[test]
+fn two_dismissals_in_a_row_halve_the_budget_for_a_week() {
+    let dismissed = |n: i64| {
+        (1..=n).map(|k| ask(NOON - DAY - k * HOUR, AskOutcome::Dismissed)).collect::<Vec<_>>()
+    };
+    let load = |now, past: &[PastAsk]| Load::of(now, 0, &settings(), past);
+    assert!(!load(NOON, &dismissed(1)).halved);
+    let two = load(NOON, &dismissed(2));
+    assert!(two.halved);
+    assert_eq!((two.day_budget, two.week_budget), (1, 4));
+    let mut past = dismissed(2);
+    past.push(ask(NOON - 2 * HOUR, AskOutcome::Snoozed));
+    waits(&decided(&at(NOON), &settings(), &past), Wait::DayIsFull);
+    assert!(!load(NOON + 6 * DAY, &dismissed(2)).halved);
+    // An answer between them: not in a row.
+    let mut apart = dismissed(2);
+    apart.push(ask(NOON - DAY - HOUR - MINUTE, AskOutcome::Answered));
+    assert!(!load(NOON, &apart).halved);
+}
+
+#[test]
+fn four_dismissals_in_a_row_switch_asking_off_until_it_is_turned_on() {
+    let past: Vec<PastAsk> =
+        (0..4).map(|n| ask(NOON - 40 * DAY + n * DAY, AskOutcome::Dismissed)).collect();
+    waits(&decided(&at(NOON), &settings(), &past), Wait::DismissedOff);
+    asks(&decided(&at(NOON), &settings(), &past[..3]));
+    let on = Settings { turned_on_at: Some(NOON - DAY), ..settings() };
+    asks(&decided(&at(NOON), &on, &past));
+    // Turned on before them, it is off again.
+    let before = Settings { turned_on_at: Some(NOON - 50 * DAY), ..settings() };
+    waits(&decided(&at(NOON), &before, &past), Wait::DismissedOff);
+    // Off stays off: an answer to a requested check does not turn it on.
+    let mut answered = past.clone();
+    answered.push(PastAsk { requested: true, ..ask(NOON - DAY, AskOutcome::Answered) });
+    waits(&decided(&at(NOON), &settings(), &answered), Wait::DismissedOff);
+}
+
+#[test]
+fn a_requested_check_that_was_left_is_no_dismissal() {
+    let past: Vec<PastAsk> = (0..4)
+        .map(|n| PastAsk {
+            requested: true,
+            ..ask(NOON - 9 * DAY + n * DAY, AskOutcome::Dismissed)
+        })
+        .collect();
+    let load = Load::of(NOON, 0, &settings(), &past);
+    assert!(!load.halved && !load.dismissed_off);
+}
+
+#[test]
+fn asking_can_be_switched_off() {
+    let off = Settings { enabled: false, ..settings() };
+    waits(&decided(&at(NOON), &off, &[]), Wait::SwitchedOff);
+    assert!(choose_requested(NOON, &[], &[candidate("git-rebase")]).is_some());
+}
+
+#[test]
+fn the_first_week_is_silent() {
+    let new = Settings::new(NOON - 7 * DAY + 1);
+    waits(&decided(&at(NOON), &new, &[]), Wait::FirstWeek);
+    asks(&decided(&at(NOON + 1), &new, &[]));
+}
+
+#[test]
+fn a_new_concept_comes_at_most_once_per_two_asks() {
+    let fresh = Candidate { new: true, risk: 3, ..candidate("new-one") };
+    let known = candidate("known-one");
+    let all = [fresh.clone(), known];
+    let first = asks(&decide(&at(NOON), &settings(), &[], &all));
+    assert!(first.new);
+    let after = [PastAsk { new: true, ..ask(NOON - DAY, AskOutcome::Answered) }];
+    let second = asks(&decide(&at(NOON), &settings(), &after, &all));
+    assert_eq!(second.concept, slug("known-one"));
+    waits(&decide(&at(NOON), &settings(), &after, &[fresh.clone()]), Wait::NothingToGain);
+    let between = [after[0].clone(), ask(NOON - DAY + HOUR, AskOutcome::Answered)];
+    assert!(asks(&decide(&at(NOON), &settings(), &between, &all)).new);
+    // Whoever requests a check gets one, new or not.
+    assert!(choose_requested(NOON, &after, &[fresh]).is_some());
+}
+
+#[test]
+fn the_greatest_gain_times_relevance_is_chosen_not_the_lowest_recall() {
+    let chosen = |all: &[Candidate]| asks(&decide(&at(NOON), &settings(), &[], all)).concept;
+    let gains = candidate("gains");
+    // Nearly forgotten, but a check would not change that.
+    let lost = Candidate { p: 0.1, r30_pass: 0.3, r30_fail: 0.1, r30_none: 0.05, ..candidate("lost") };
+    assert_eq!(chosen(&[lost.clone(), gains.clone()]), slug("gains"));
+    let touched = Candidate { touched_today: true, ..candidate("touched") };
+    assert_eq!(chosen(&[gains.clone(), touched.clone()]), slug("touched"));
+    let risky = Candidate { risk: 3, ..candidate("risky") };
+    assert_eq!(chosen(&[touched.clone(), risky.clone()]), slug("risky"));
+    let basis = Candidate { open_prerequisite: true, risk: 2, ..touched };
+    assert_eq!(chosen(&[risky, basis.clone()]), basis.concept);
+    // Equal scores: the slug decides, whatever the order.
+    let (a, b) = (candidate("aaa"), candidate("bbb"));
+    assert_eq!(chosen(&[a.clone(), b.clone()]), chosen(&[b, a]));
+}
+
+#[test]
+fn gain_and_relevance_are_those_of_the_protocol() {
+    let c = Candidate {
+        p: 0.6,
+        r30_pass: 0.9,
+        r30_fail: 0.5,
+        r30_none: 0.7,
+        risk: 3,
+        touched_today: true,
+        open_prerequisite: true,
+        ..candidate("git-rebase")
+    };
+    assert!((c.gain() - 0.04).abs() < 1e-12);
+    assert!((c.relevance() - 9.0).abs() < 1e-12);
+    assert!((c.score() - 0.36).abs() < 1e-12);
+    let odd = Candidate { p: f64::NAN, ..c };
+    assert!(odd.score().abs() < f64::EPSILON);
+}
+
+#[test]
+fn nothing_is_asked_that_gains_nothing() {
+    let idle = Candidate { r30_pass: 0.5, r30_fail: 0.4, ..candidate("idle") };
+    waits(&decide(&at(NOON), &settings(), &[], std::slice::from_ref(&idle)), Wait::NothingToGain);
+    waits(&decide(&at(NOON), &settings(), &[], &[]), Wait::NothingToGain);
+    assert!(choose_requested(NOON, &[], &[idle]).is_some());
+}
+
+#[test]
+fn a_probe_waits_for_its_day_and_then_goes_first() {
+    let probe = Candidate {
+        probe: true,
+        not_before: Some(NOON),
+        r30_pass: 0.5,
+        r30_fail: 0.4,
+        ..candidate("probed")
+    };
+    let all = [Candidate { risk: 3, ..candidate("other") }, probe];
+    let before = asks(&decide(&at(NOON - MINUTE), &settings(), &[], &all));
+    assert_eq!(before.concept, slug("other"));
+    let due = asks(&decide(&at(NOON), &settings(), &[], &all));
+    assert_eq!((due.concept, due.reason), (slug("probed"), Reason::Probe));
+    assert!(due.probe);
+}
+
+#[test]
+fn a_concept_is_not_asked_again_before_its_answer_would_count() {
+    let all = [candidate("old-one")];
+    let past = [ask(NOON - 19 * HOUR, AskOutcome::Answered)];
+    waits(&decide(&at(NOON), &settings(), &past, &all), Wait::NothingToGain);
+    assert_eq!(choose_requested(NOON, &past, &all), None);
+    asks(&decide(&at(NOON + HOUR), &settings(), &past, &all));
+}
+
+#[test]
+fn the_choice_says_why() {
+    let reason = |c: Candidate| asks(&decide(&at(NOON), &settings(), &[], &[c])).reason;
+    assert_eq!(reason(candidate("one")), Reason::Fading);
+    assert_eq!(reason(Candidate { touched_today: true, ..candidate("one") }), Reason::MetToday);
+    let basis = Candidate { open_prerequisite: true, ..candidate("one") };
+    assert_eq!(reason(basis), Reason::Prerequisite);
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_the_engineer_sets_three_a_day_and_one_an_hour_hold(
+        steps in proptest::collection::vec((1i64..200, 0u8..4), 1..80),
+        per_day in 0u32..30,
+        per_week in 0u32..300,
+    ) {
+        let settings = Settings { per_day, per_week, quiet: Vec::new(), ..settings() };
+        let mut past: Vec<PastAsk> = Vec::new();
+        let mut now = NOON;
+        for (n, (minutes, outcome)) in steps.into_iter().enumerate() {
+            now += minutes * MINUTE;
+            let all = [candidate(&format!("concept-{n}"))];
+            if let Decision::Ask(choice) = decide(&at(now), &settings, &past, &all) {
+                let outcomes =
+                    [AskOutcome::Answered, AskOutcome::Answered, AskOutcome::Dismissed, AskOutcome::Snoozed];
+                let outcome = outcomes[usize::from(outcome)];
+                past.push(PastAsk { at: now, concept: choice.concept, outcome, new: false, requested: false });
+            }
+        }
+        for pair in past.windows(2) {
+            proptest::prop_assert!(pair[1].at - pair[0].at >= HOUR);
+        }
+        for ask in &past {
+            let same = past.iter().filter(|a| a.at.div_euclid(DAY) == ask.at.div_euclid(DAY));
+            proptest::prop_assert!(same.count() as u32 <= HARD_CAP_PER_DAY.min(per_day));
+        }
+    }
+}

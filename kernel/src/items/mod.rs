@@ -1,0 +1,180 @@
+//! Items: the checks that an engineer is given, made from the catalogue.
+//!
+//! An aspect's answers are written so that any true one with any three false
+//! ones is sound; so an item is drawn, not written, and the same catalogue
+//! version, concept and seed give the same bytes for ever. The key's *rank*
+//! by length is drawn before the options, so that length tells nothing.
+//!
+//! Invariant: what leaves this module has passed [`check`]: one key, four
+//! distinct options, each true or false as the catalogue says, readable
+//! within a minute.
+//! Elsewhere: which concept is asked about, and when, is [`crate::asking`].
+
+mod address;
+mod build;
+mod check;
+mod draw;
+mod next;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use address::{AddressError, ItemAddress};
+pub use build::assemble;
+pub use check::{Flaw, check};
+pub use next::{CLAIM_DAYS, Pool, REPEAT_DAYS, Seen, SeenOutcome, next_item, pool};
+
+pub use crate::catalogue::ItemKind;
+pub use crate::delta::AnswerKind;
+use crate::ids::Slug;
+
+/// How an item is put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Written as a whole by an author.
+    Curated,
+    /// A program with parameters; the key is what it really prints.
+    Template,
+    /// Scene, question, one true and three false answers.
+    Ask,
+    /// Four claims of an agent, one of them wrong.
+    Spot,
+    /// A note that ends rightly or wrongly.
+    Reply,
+    /// A sentence to be ended.
+    Complete,
+}
+
+impl Form {
+    /// Name within an address.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Curated => "curated",
+            Self::Template => "template",
+            Self::Ask => "ask",
+            Self::Spot => "spot",
+            Self::Reply => "reply",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// Code shown with an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// Language, for highlighting.
+    pub lang: String,
+    /// The code, without empty lines around it.
+    pub text: String,
+}
+
+/// One option, in the order in which it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OptionText {
+    /// What is shown.
+    pub text: String,
+    /// Whether it is the one to choose.
+    pub key: bool,
+    /// Said of it after the answer.
+    pub why: String,
+}
+
+/// Where an item comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    /// Written as a whole, and its key shown by a program where it has code.
+    Curated,
+    /// The key and the tempting options are outputs of real programs.
+    Executed,
+    /// Put together from an aspect's answers.
+    Assembled,
+}
+
+/// Said to the engineer beside the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// How it was made.
+    pub how: How,
+    /// The catalogue's version.
+    pub catalogue: u32,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// One check, ready to be shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is made of; the same for the same question and options.
+    pub address: ItemAddress,
+    /// The concept.
+    pub concept: Slug,
+    /// The aspect that it tests.
+    pub aspect: String,
+    /// How it is put.
+    pub form: Form,
+    /// What it asks for, where its author or template says so.
+    pub task: Option<ItemKind>,
+    /// The kind of answer, as the wire names it.
+    pub kind: AnswerKind,
+    /// The question.
+    pub stem: String,
+    /// A sentence that the question is about, shown below it.
+    pub quote: Option<String>,
+    /// Code that the question is about.
+    pub code: Option<Code>,
+    /// Four options in the order in which they are shown.
+    pub options: Vec<OptionText>,
+    /// What proves the key.
+    pub explanation: String,
+    /// What breaks for whoever believes the false answers.
+    pub stakes: String,
+    /// Who defines the behaviour, and where.
+    pub source: String,
+    /// 1 to 5.
+    pub difficulty: u8,
+    /// Time to read and decide, in seconds.
+    pub seconds: u32,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+impl Item {
+    /// Position of the key among the options.
+    pub fn key(&self) -> Option<usize> {
+        self.options.iter().position(|o| o.key)
+    }
+}
+
+/// Why no item was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The catalogue does not have the concept.
+    #[error("the catalogue has no concept {0}")]
+    Unknown(Slug),
+    /// The concept is tagged, but never asked.
+    #[error("no checks are given on {0}")]
+    NotAskable(Slug),
+    /// Every aspect was asked recently.
+    #[error("every aspect of {concept} was asked in the last {REPEAT_DAYS} days")]
+    Exhausted {
+        /// The concept.
+        concept: Slug,
+        /// When the first of them may be asked again, as far as time decides.
+        free_at: Option<i64>,
+    },
+}
+
+impl Error {
+    /// Code printed in the manual. Never reused.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "K120",
+            Self::NotAskable(_) => "K121",
+            Self::Exhausted { .. } => "K122",
+        }
+    }
+}
