@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What an engineer is known to know of a concept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// No evidence at all.
@@ -179,9 +181,10 @@ impl Delta {
         match self {
             Self::Evidence(evidence) => Some(evidence.at),
             Self::Retract(retract) => Some(retract.at),
-            Self::Unknown(Unknown(object)) => {
-                object.get("at").and_then(Value::as_i64).and_then(|at| Hour::new(at).ok())
-            }
+            Self::Unknown(Unknown(object)) => object
+                .get("at")
+                .and_then(Value::as_i64)
+                .and_then(|at| Hour::new(at).ok()),
         }
     }
 
@@ -204,9 +207,10 @@ impl Delta {
         match self {
             Self::Evidence(evidence) => Some(evidence.concept.clone()),
             Self::Retract(_) => None,
-            Self::Unknown(Unknown(object)) => {
-                object.get("c").and_then(Value::as_str).and_then(|c| Slug::new(c).ok())
-            }
+            Self::Unknown(Unknown(object)) => object
+                .get("c")
+                .and_then(Value::as_str)
+                .and_then(|c| Slug::new(c).ok()),
         }
     }
 
@@ -291,7 +295,15 @@ impl Fields {
     /// The fields of an emptied place.
     #[must_use]
     pub const fn gone() -> Self {
-        Self { c: None, k: Kind::Gone, o: None, m: None, f: None, t: None, at: None }
+        Self {
+            c: None,
+            k: Kind::Gone,
+            o: None,
+            m: None,
+            f: None,
+            t: None,
+            at: None,
+        }
     }
 
     fn of(delta: &Delta) -> Self {
@@ -344,7 +356,11 @@ impl Fields {
     pub fn place(&self) -> Result<Place, Reject> {
         if self.k == Kind::Gone {
             let bare = *self == Self::gone();
-            return if bare { Ok(Place::Gone) } else { Err(Reject::State) };
+            return if bare {
+                Ok(Place::Gone)
+            } else {
+                Err(Reject::State)
+            };
         }
         self.delta().map(Place::Held)
     }
@@ -354,17 +370,33 @@ impl Fields {
         let c = self.c.as_deref().ok_or(Reject::Slug)?;
         let concept = || Slug::new(c).map_err(|_| Reject::Slug);
         let evidence = |observed| {
-            let (Some(from), Some(to)) = (self.f, self.t) else { return Err(Reject::State) };
-            Ok(Delta::Evidence(Evidence { concept: concept()?, observed, from, to, at }))
+            let (Some(from), Some(to)) = (self.f, self.t) else {
+                return Err(Reject::State);
+            };
+            Ok(Delta::Evidence(Evidence {
+                concept: concept()?,
+                observed,
+                from,
+                to,
+                at,
+            }))
         };
         match (self.k, self.o, self.m) {
             (Kind::Seen, None, None) => evidence(Observation::Seen),
             (Kind::Check | Kind::Probe, Some(outcome), Some(kind)) => {
                 let probe = self.k == Kind::Probe;
-                evidence(Observation::Answer(Answer { outcome, kind, probe }))
+                evidence(Observation::Answer(Answer {
+                    outcome,
+                    kind,
+                    probe,
+                }))
             }
             (Kind::Retract, None, None) if self.f.is_none() && self.t.is_none() => {
-                let scope = if c == "*" { Scope::All } else { Scope::Concept(concept()?) };
+                let scope = if c == "*" {
+                    Scope::All
+                } else {
+                    Scope::Concept(concept()?)
+                };
                 Ok(Delta::Retract(Retract { scope, at }))
             }
             _ => Err(Reject::State),
@@ -400,21 +432,41 @@ mod tests {
         let delta = Delta::from_object(object(later.clone()));
         assert!(matches!(delta, Delta::Unknown(_)));
         assert_eq!(Value::Object(delta.to_object()), later);
-        let retract = Retract { scope: Scope::All, at: Hour::floor(7200) };
+        let retract = Retract {
+            scope: Scope::All,
+            at: Hour::floor(7200),
+        };
         assert!(delta.is_covered_by(&retract));
     }
 
     #[test]
     fn each_kind_has_its_fields_and_no_others() {
         let reject = |value: Value| {
-            serde_json::from_value::<Fields>(value).unwrap().place().unwrap_err()
+            serde_json::from_value::<Fields>(value)
+                .unwrap()
+                .place()
+                .unwrap_err()
         };
-        assert_eq!(reject(json!({"k": "seen", "c": "*", "f": "seen", "t": "seen", "at": 0})), Reject::Slug);
-        assert_eq!(reject(json!({"k": "seen", "c": "abc", "f": "seen", "t": "seen", "at": 1})), Reject::At);
-        assert_eq!(reject(json!({"k": "seen", "c": "abc", "f": "seen", "t": "seen"})), Reject::At);
-        assert_eq!(reject(json!({"k": "seen", "c": "abc", "t": "seen", "at": 0})), Reject::State);
         assert_eq!(
-            reject(json!({"k": "seen", "c": "abc", "o": "pass", "f": "seen", "t": "seen", "at": 0})),
+            reject(json!({"k": "seen", "c": "*", "f": "seen", "t": "seen", "at": 0})),
+            Reject::Slug
+        );
+        assert_eq!(
+            reject(json!({"k": "seen", "c": "abc", "f": "seen", "t": "seen", "at": 1})),
+            Reject::At
+        );
+        assert_eq!(
+            reject(json!({"k": "seen", "c": "abc", "f": "seen", "t": "seen"})),
+            Reject::At
+        );
+        assert_eq!(
+            reject(json!({"k": "seen", "c": "abc", "t": "seen", "at": 0})),
+            Reject::State
+        );
+        assert_eq!(
+            reject(
+                json!({"k": "seen", "c": "abc", "o": "pass", "f": "seen", "t": "seen", "at": 0})
+            ),
             Reject::State
         );
         assert_eq!(
@@ -422,6 +474,9 @@ mod tests {
             Reject::State
         );
         assert_eq!(reject(json!({"k": "gone", "c": "abc"})), Reject::State);
-        assert_eq!(reject(json!({"k": "retract", "c": "abc", "at": 0, "f": "seen"})), Reject::State);
+        assert_eq!(
+            reject(json!({"k": "retract", "c": "abc", "at": 0, "f": "seen"})),
+            Reject::State
+        );
     }
 }

@@ -290,7 +290,18 @@ mod tests {
         for good in ["pg-advisory-locks", "abc", "x-ours", "9p0", &"a".repeat(64)] {
             assert_eq!(Slug::new(good).map(|s| s.to_string()), Ok(good.to_owned()));
         }
-        for bad in ["", "ab", "-ab", "ab-", "Abc", "a b", "a_b", "*", "ä-b", &"a".repeat(65)] {
+        for bad in [
+            "",
+            "ab",
+            "-ab",
+            "ab-",
+            "Abc",
+            "a b",
+            "a_b",
+            "*",
+            "ä-b",
+            &"a".repeat(65),
+        ] {
             assert_eq!(Slug::new(bad), Err(Error::Slug), "{bad}");
         }
     }
@@ -299,7 +310,11 @@ mod tests {
     fn an_id_has_one_spelling() {
         let id: StreamId = "00112233445566778899aabbccddeeff".parse().unwrap();
         assert_eq!(id.to_string(), "00112233445566778899aabbccddeeff");
-        for bad in ["00112233445566778899AABBCCDDEEFF", "0011", "g0112233445566778899aabbccddeeff"] {
+        for bad in [
+            "00112233445566778899AABBCCDDEEFF",
+            "0011",
+            "g0112233445566778899aabbccddeeff",
+        ] {
             assert_eq!(bad.parse::<StreamId>(), Err(Error::Id));
         }
     }

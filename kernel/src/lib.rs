@@ -9,9 +9,9 @@
 //! | [`sync`] | the protocol itself, for both ends, over any store of rows |
 //! | [`evidence`] | the fold: from a set of deltas to what an engineer knows |
 
+pub mod aggregate;
 pub mod asking;
 pub mod catalogue;
-pub mod aggregate;
 pub mod delta;
 pub mod evidence;
 pub mod ids;

@@ -17,19 +17,47 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 enum Op {
-    Record { laptop: usize, what: u8, concept: u8 },
-    Retract { laptop: usize, concept: u8 },
-    Sync { laptop: usize, dies_after: Option<u8> },
-    Redeliver { push: usize },
-    CloneLaptop { laptop: usize },
-    BackUpLaptop { laptop: usize },
-    RestoreLaptop { laptop: usize, backup: usize },
+    Record {
+        laptop: usize,
+        what: u8,
+        concept: u8,
+    },
+    Retract {
+        laptop: usize,
+        concept: u8,
+    },
+    Sync {
+        laptop: usize,
+        dies_after: Option<u8>,
+    },
+    Redeliver {
+        push: usize,
+    },
+    CloneLaptop {
+        laptop: usize,
+    },
+    BackUpLaptop {
+        laptop: usize,
+    },
+    RestoreLaptop {
+        laptop: usize,
+        backup: usize,
+    },
     BackUpServer,
-    RestoreServer { backup: usize },
-    Skew { laptop: usize, seconds: i64 },
+    RestoreServer {
+        backup: usize,
+    },
+    Skew {
+        laptop: usize,
+        seconds: i64,
+    },
     UpgradeServer,
-    UpgradeLaptop { laptop: usize },
-    Wait { seconds: i64 },
+    UpgradeLaptop {
+        laptop: usize,
+    },
+    Wait {
+        seconds: i64,
+    },
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -83,9 +111,14 @@ struct World {
 
 /// `e-<number>-v<catalogue>` is in catalogues from that version on; `bad-…` is in none.
 fn knows(catalogue: u32, slug: &Slug) -> bool {
-    slug.as_str().rsplit_once("-v").is_some_and(|(name, version)| {
-        !name.starts_with("bad") && version.parse::<u32>().is_ok_and(|version| version <= catalogue)
-    })
+    slug.as_str()
+        .rsplit_once("-v")
+        .is_some_and(|(name, version)| {
+            !name.starts_with("bad")
+                && version
+                    .parse::<u32>()
+                    .is_ok_and(|version| version <= catalogue)
+        })
 }
 
 fn fresh(drawn: &mut u64) -> StreamId {
@@ -98,7 +131,11 @@ fn fresh(drawn: &mut u64) -> StreamId {
 
 impl World {
     fn new() -> Self {
-        let laptop = Laptop { rows: Memory::default(), skew: 0, catalogue: 1 };
+        let laptop = Laptop {
+            rows: Memory::default(),
+            skew: 0,
+            catalogue: 1,
+        };
         Self {
             now: 1_000_000_000,
             server: Memory::default(),
@@ -118,7 +155,11 @@ impl World {
     fn apply(&mut self, op: &Op) {
         let count = self.laptops.len();
         match *op {
-            Op::Record { laptop, what, concept } => self.record(laptop % count, what, concept),
+            Op::Record {
+                laptop,
+                what,
+                concept,
+            } => self.record(laptop % count, what, concept),
             Op::Retract { laptop, concept } => self.retract(laptop % count, concept),
             Op::Sync { laptop, dies_after } => {
                 self.sync(laptop % count, dies_after);
@@ -166,11 +207,23 @@ impl World {
             2 => format!("e-{number}-v{}", laptop.catalogue),
             _ => format!("e-{number}-v1"),
         };
-        let outcome = if what == 1 { Outcome::Fail } else { Outcome::Pass };
-        let kind = if what == 2 { AnswerKind::Typed } else { AnswerKind::Choice4 };
+        let outcome = if what == 1 {
+            Outcome::Fail
+        } else {
+            Outcome::Pass
+        };
+        let kind = if what == 2 {
+            AnswerKind::Typed
+        } else {
+            AnswerKind::Choice4
+        };
         let observed = match what {
             0 => Observation::Seen,
-            _ => Observation::Answer(Answer { outcome, kind, probe: what == 3 }),
+            _ => Observation::Answer(Answer {
+                outcome,
+                kind,
+                probe: what == 3,
+            }),
         };
         let (clock, drawn) = (self.now + laptop.skew, &mut self.drawn);
         let what = (Slug::new(slug).unwrap(), observed);
@@ -185,9 +238,15 @@ impl World {
             0 => Scope::All,
             1 => Scope::Concept(Slug::new("shared-v1").unwrap()),
             _ => {
-                let known: BTreeSet<_> =
-                    laptop.rows.deltas.values().filter_map(Delta::concept).collect();
-                let Some(slug) = known.iter().nth(usize::from(concept)) else { return };
+                let known: BTreeSet<_> = laptop
+                    .rows
+                    .deltas
+                    .values()
+                    .filter_map(Delta::concept)
+                    .collect();
+                let Some(slug) = known.iter().nth(usize::from(concept)) else {
+                    return;
+                };
                 Scope::Concept(slug.clone())
             }
         };
@@ -195,7 +254,8 @@ impl World {
         let Ok(()) = client::retract(&mut laptop.rows, clock, || fresh(drawn), scope.clone());
         let latest = laptop.rows.deltas.values().filter_map(Delta::at).max();
         let hour = latest.map_or(0, |hour| hour.unix());
-        self.retracts.push((scope, hour.max(clock + laptop.rows.offset)));
+        self.retracts
+            .push((scope, hour.max(clock + laptop.rows.offset)));
     }
 
     fn with_contact<T>(&mut self, f: impl FnOnce(&mut Memory, &Contact<'_>) -> T) -> T {
@@ -218,8 +278,14 @@ impl World {
         let before = self.server.clone();
         let Ok(reply) = self.with_contact(|rows, contact| server::push(rows, contact, &push));
         if reply.is_err() {
-            assert_eq!(before.deltas, self.server.deltas, "a refused push wrote something");
-            assert_eq!(before.heads, self.server.heads, "a refused push wrote something");
+            assert_eq!(
+                before.deltas, self.server.deltas,
+                "a refused push wrote something"
+            );
+            assert_eq!(
+                before.heads, self.server.heads,
+                "a refused push wrote something"
+            );
         }
         reply
     }
@@ -285,13 +351,20 @@ fn run(ops: &[Op]) {
 
     // What the living still hold at the end of the troubles must be there at the end of peace.
     let mut wanted = BTreeMap::<Slug, i64>::new();
-    let replicas = world.laptops.iter().map(|laptop| &laptop.rows).chain([&world.server]);
+    let replicas = world
+        .laptops
+        .iter()
+        .map(|laptop| &laptop.rows)
+        .chain([&world.server]);
     for rows in replicas {
         let aside = rows.aside.iter().map(|aside| &aside.delta);
         for delta in rows.deltas.values().chain(aside) {
             if let (Some(slug), Some(at)) = (delta.concept(), delta.at()) {
                 // What a wrong clock put into the future is mended to an hour since it was recorded.
-                let at = world.recorded_at.get(&slug).map_or(at.unix(), |then| at.unix().min(*then));
+                let at = world
+                    .recorded_at
+                    .get(&slug)
+                    .map_or(at.unix(), |then| at.unix().min(*then));
                 let earliest = wanted.entry(slug).or_insert(at);
                 *earliest = at.min(*earliest);
             }
@@ -307,13 +380,28 @@ fn run(ops: &[Op]) {
 
     let server_fold = folded(&mut world.server);
     for (at, laptop) in world.laptops.iter_mut().enumerate() {
-        assert_eq!(laptop.rows.deltas, world.server.deltas, "laptop {at} holds other rows");
-        assert_eq!(laptop.rows.heads, world.server.heads, "laptop {at} has other heads");
-        assert_eq!(folded(&mut laptop.rows), server_fold, "laptop {at} folds to other bytes");
+        assert_eq!(
+            laptop.rows.deltas, world.server.deltas,
+            "laptop {at} holds other rows"
+        );
+        assert_eq!(
+            laptop.rows.heads, world.server.heads,
+            "laptop {at} has other heads"
+        );
+        assert_eq!(
+            folded(&mut laptop.rows),
+            server_fold,
+            "laptop {at} folds to other bytes"
+        );
     }
     for (stream, head) in &world.server.heads {
-        let rows = world.server.deltas.range((*stream, 0)..=(*stream, u64::MAX));
-        let sum = rows.fold(0u64, |sum, ((_, i), d)| sum.wrapping_add(hash(*stream, *i, d)));
+        let rows = world
+            .server
+            .deltas
+            .range((*stream, 0)..=(*stream, u64::MAX));
+        let sum = rows.fold(0u64, |sum, ((_, i), d)| {
+            sum.wrapping_add(hash(*stream, *i, d))
+        });
         assert_eq!(head.sum, Sum(sum), "sum of {stream}");
     }
 
@@ -321,15 +409,20 @@ fn run(ops: &[Op]) {
     for slug in world.server.deltas.values().filter_map(Delta::concept) {
         *counts.entry(slug).or_default() += 1;
     }
-    for (slug, earliest) in wanted.iter().filter(|(s, _)| !s.as_str().starts_with("shared")) {
+    for (slug, earliest) in wanted
+        .iter()
+        .filter(|(s, _)| !s.as_str().starts_with("shared"))
+    {
         let found = counts.get(slug).copied().unwrap_or(0);
         if slug.as_str().starts_with("bad") {
             assert_eq!(found, 0, "{slug} is in no catalogue");
             continue;
         }
         assert!(found <= 1, "{slug} is counted {found} times");
-        let forgotten =
-            world.retracts.iter().any(|(scope, at)| scope.names(slug) && at + HOUR > *earliest);
+        let forgotten = world
+            .retracts
+            .iter()
+            .any(|(scope, at)| scope.names(slug) && at + HOUR > *earliest);
         assert!(found == 1 || forgotten, "{slug} is lost");
     }
 }

@@ -39,7 +39,10 @@ const PROBES_WITHIN_S: i64 = 180 * DAY;
 /// which its own clock made: so many of them after `first_sync` take as many real days.
 #[must_use]
 pub fn ripe_from(first_sync: i64, evidence: impl IntoIterator<Item = i64>) -> Option<i64> {
-    let mut days: Vec<_> = evidence.into_iter().filter(|day| *day > first_sync).collect();
+    let mut days: Vec<_> = evidence
+        .into_iter()
+        .filter(|day| *day > first_sync)
+        .collect();
     days.sort_unstable();
     days.dedup();
     let fifth = days.get(RIPE_EVIDENCE_DAYS - 1)?;
@@ -102,7 +105,11 @@ impl Plan {
     /// A first plan, with nothing rolled up.
     #[must_use]
     pub const fn new(as_of: Hour, last_set: BTreeMap<Slug, Hour>) -> Self {
-        Self { as_of, last_set, rolled_up: BTreeMap::new() }
+        Self {
+            as_of,
+            last_set,
+            rolled_up: BTreeMap::new(),
+        }
     }
 
     /// Rolls up what fewer than [`FLOOR`] people met; whether anything is new, so that the count
@@ -151,14 +158,20 @@ impl Plan {
 
     fn count_pairs(&self, slug: &Slug, pairs: &[&Pair], ripe_from: i64) -> Cell {
         let now = self.as_of.unix();
-        let mut cell = Cell { exposed: 1, ..Cell::default() };
+        let mut cell = Cell {
+            exposed: 1,
+            ..Cell::default()
+        };
         let state_at = |hour: Hour| {
             let states = pairs.iter().map(|pair| state_before(pair, hour));
             states.max_by_key(|state| rank(*state)).unwrap_or_default()
         };
         if let Some(&last_set) = self.last_set.get(slug) {
-            let before =
-                if ripe_from <= last_set.day() { state_at(last_set) } else { State::Unknown };
+            let before = if ripe_from <= last_set.day() {
+                state_at(last_set)
+            } else {
+                State::Unknown
+            };
             cell.exposed_before = u32::from(before != State::Unknown);
             cell.changed = u32::from(before != state_at(self.as_of));
         }
@@ -174,7 +187,11 @@ impl Plan {
             let until = pair.answers.iter().position(|counted| counted.at > pass.at);
             let answers = &pair.answers[..until.unwrap_or(pair.answers.len())];
             let r30 = Memory::after(answers).map_or(0.0, |memory| memory.after_days(HORIZON_DAYS));
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a chance in millionths")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a chance in millionths"
+            )]
             let micro = (r30 * 1e6).round() as u64;
             cell.r30_micro = micro;
         }
@@ -184,7 +201,8 @@ impl Plan {
             .filter(|counted| counted.answer.probe && now - counted.at.unix() <= PROBES_WITHIN_S)
             .max_by_key(|counted| counted.at);
         if let Some(probe) = probe {
-            cell.probes.add(probe.answer.kind, probe.answer.outcome == Outcome::Pass);
+            cell.probes
+                .add(probe.answer.kind, probe.answer.outcome == Outcome::Pass);
         }
         cell
     }

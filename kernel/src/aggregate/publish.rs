@@ -151,10 +151,17 @@ pub fn publish(
     let as_of = plan.as_of;
     if counted < COUNTED_FLOOR {
         let met = visible.into_iter().map(|(slug, _)| slug.clone()).collect();
-        return Snapshot { as_of, counted, rows: Vec::new(), met };
+        return Snapshot {
+            as_of,
+            counted,
+            rows: Vec::new(),
+            met,
+        };
     }
-    let needs: Vec<f64> =
-        visible.iter().map(|(slug, cell)| need(cell, risk(slug))).collect();
+    let needs: Vec<f64> = visible
+        .iter()
+        .map(|(slug, cell)| need(cell, risk(slug)))
+        .collect();
     let most = needs.iter().copied().fold(0.0, f64::max);
     let rows = visible
         .iter()
@@ -164,7 +171,11 @@ pub fn publish(
                 None => (say(cell, floor), as_of, cell.exposed),
                 Some(old) => say_again(cell, old, floor, as_of),
             };
-            let folded_in = plan.rolled_up.values().filter(|parent| *parent == slug).count();
+            let folded_in = plan
+                .rolled_up
+                .values()
+                .filter(|parent| *parent == slug)
+                .count();
             Row {
                 concept: slug.clone(),
                 band: band(*need, most),
@@ -175,7 +186,12 @@ pub fn publish(
             }
         })
         .collect();
-    Snapshot { as_of, counted, rows, met: Vec::new() }
+    Snapshot {
+        as_of,
+        counted,
+        rows,
+        met: Vec::new(),
+    }
 }
 
 fn need(cell: &Cell, risk: u8) -> f64 {
@@ -199,7 +215,10 @@ fn say(cell: &Cell, floor: u32) -> Published {
     }
     let rest = cell.demonstrated - cell.retained;
     let may = |n: u32| n == 0 || n >= floor;
-    #[expect(clippy::cast_precision_loss, reason = "millionths of a few million people")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "millionths of a few million people"
+    )]
     let modelled = cell.r30_micro as f64 / 1e6 / f64::from(cell.demonstrated);
     let found = estimate(modelled, &cell.probes);
     let (count, passed) = (cell.probes.count(), cell.probes.passed());
@@ -229,7 +248,11 @@ fn say_again(cell: &Cell, old: &Row, floor: u32, as_of: Hour) -> (Published, Hou
         return (say(cell, floor), as_of, cell.exposed);
     }
     let somebody_left = cell.exposed_before < old.exposed;
-    let says = if somebody_left { either(old.says, say(cell, floor)) } else { old.says };
+    let says = if somebody_left {
+        either(old.says, say(cell, floor))
+    } else {
+        old.says
+    };
     (says, old.set_at, old.exposed)
 }
 
@@ -241,7 +264,10 @@ fn either(old: Published, new: Published) -> Published {
         Published::Withheld(_) => None,
     };
     match (interval(old), interval(new)) {
-        (Some((a, b)), Some((c, d))) => Published::Between { lo: a.min(c), hi: b.max(d) },
+        (Some((a, b)), Some((c, d))) => Published::Between {
+            lo: a.min(c),
+            hi: b.max(d),
+        },
         (Some((lo, hi)), None) => Published::Between { lo, hi },
         (None, _) => Published::Withheld(Withheld::Few),
     }

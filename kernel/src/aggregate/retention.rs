@@ -10,8 +10,12 @@ use crate::delta::AnswerKind;
 const GRID: usize = 1_001;
 /// Weight of the model, in observations.
 const PRIOR: f64 = 8.0;
-const KINDS: [AnswerKind; 4] =
-    [AnswerKind::Choice4, AnswerKind::Multi, AnswerKind::Order, AnswerKind::Typed];
+const KINDS: [AnswerKind; 4] = [
+    AnswerKind::Choice4,
+    AnswerKind::Multi,
+    AnswerKind::Order,
+    AnswerKind::Typed,
+];
 
 /// Passed and failed probes by answer kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,7 +86,12 @@ pub fn estimate(modelled: f64, probes: &Probes) -> Estimate {
     let top = log.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights = log.map(|log| (log - top).exp());
     let total: f64 = weights.iter().sum();
-    let value = weights.iter().enumerate().map(|(at, w)| chance(at) * w).sum::<f64>() / total;
+    let value = weights
+        .iter()
+        .enumerate()
+        .map(|(at, w)| chance(at) * w)
+        .sum::<f64>()
+        / total;
     let quantile = |share: f64| {
         let mut sum = 0.0;
         let found = weights.iter().position(|weight| {
@@ -96,7 +105,12 @@ pub fn estimate(modelled: f64, probes: &Probes) -> Estimate {
         5..=19 => Basis::Blended,
         _ => Basis::Observed,
     };
-    Estimate { value, lo: quantile(0.1), hi: quantile(0.9), basis }
+    Estimate {
+        value,
+        lo: quantile(0.1),
+        hi: quantile(0.9),
+        basis,
+    }
 }
 
 fn chance(at: usize) -> f64 {

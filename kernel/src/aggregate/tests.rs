@@ -27,8 +27,11 @@ fn pairs(concepts: &[(&str, &[i64])]) -> BTreeMap<Slug, Pair> {
         };
         see(hour(100), Observation::Seen);
         for day in *passes {
-            let answer =
-                Answer { outcome: Outcome::Pass, kind: AnswerKind::Typed, probe: false };
+            let answer = Answer {
+                outcome: Outcome::Pass,
+                kind: AnswerKind::Typed,
+                probe: false,
+            };
             see(hour(*day), Observation::Answer(answer));
         }
         all.insert(slug(name), pair);
@@ -37,8 +40,14 @@ fn pairs(concepts: &[(&str, &[i64])]) -> BTreeMap<Slug, Pair> {
 }
 
 fn snapshot(people: &[BTreeMap<Slug, Pair>], before: &[Row]) -> Snapshot {
-    let before: BTreeMap<_, _> = before.iter().map(|r| (r.concept.clone(), r.clone())).collect();
-    let last_set = before.iter().map(|(slug, row)| (slug.clone(), row.set_at)).collect();
+    let before: BTreeMap<_, _> = before
+        .iter()
+        .map(|r| (r.concept.clone(), r.clone()))
+        .collect();
+    let last_set = before
+        .iter()
+        .map(|(slug, row)| (slug.clone(), row.set_at))
+        .collect();
     let mut plan = Plan::new(hour(MONDAY), last_set);
     let parent = |child: &Slug| {
         let parent = child.as_str().rsplit_once('-')?.0;
@@ -48,7 +57,13 @@ fn snapshot(people: &[BTreeMap<Slug, Pair>], before: &[Row]) -> Snapshot {
     loop {
         cells = BTreeMap::new();
         for pairs in people {
-            plan.count(&Person { pairs, ripe_from: 0 }, &mut cells);
+            plan.count(
+                &Person {
+                    pairs,
+                    ripe_from: 0,
+                },
+                &mut cells,
+            );
         }
         if !plan.roll_up(&cells, parent, FLOOR) {
             break;
@@ -59,7 +74,11 @@ fn snapshot(people: &[BTreeMap<Slug, Pair>], before: &[Row]) -> Snapshot {
 }
 
 fn says(snapshot: &Snapshot, concept: &str) -> Option<Published> {
-    snapshot.rows.iter().find(|row| row.concept.as_str() == concept).map(|row| row.says)
+    snapshot
+        .rows
+        .iter()
+        .find(|row| row.concept.as_str() == concept)
+        .map(|row| row.says)
 }
 
 #[test]
@@ -68,7 +87,10 @@ fn no_row_speaks_about_fewer_than_five() {
     people.extend(vec![pairs(&[("xyz", &[])]); 8]);
     let snapshot = snapshot(&people, &[]);
     assert_eq!(says(&snapshot, "abc"), None);
-    assert_eq!(says(&snapshot, "xyz"), Some(Published::Withheld(Withheld::Few)));
+    assert_eq!(
+        says(&snapshot, "xyz"),
+        Some(Published::Withheld(Withheld::Few))
+    );
 }
 
 #[test]
@@ -77,7 +99,11 @@ fn what_few_met_is_counted_with_its_parent_and_nobody_twice() {
     people.push(pairs(&[("abc-two", &[])]));
     people.extend(vec![pairs(&[("other", &[])]); 6]);
     let snapshot = snapshot(&people, &[]);
-    let row = snapshot.rows.iter().find(|row| row.concept.as_str() == "abc").unwrap();
+    let row = snapshot
+        .rows
+        .iter()
+        .find(|row| row.concept.as_str() == "abc")
+        .unwrap();
     assert_eq!((row.exposed, row.folded_in), (5, 2));
     assert_eq!(says(&snapshot, "abc-one"), None);
 }
@@ -98,7 +124,14 @@ fn four_who_know_it_print_as_few_and_five_as_five() {
         says(&snapshot(&people, &[]), "abc").unwrap()
     };
     assert_eq!(know(4), Published::Withheld(Withheld::Few));
-    assert!(matches!(know(5), Published::Figures { n_demonstrated: 5, n_retained: Some(0), .. }));
+    assert!(matches!(
+        know(5),
+        Published::Figures {
+            n_demonstrated: 5,
+            n_retained: Some(0),
+            ..
+        }
+    ));
 }
 
 #[test]
@@ -122,7 +155,10 @@ fn how_many_retained_is_said_only_where_it_names_nobody() {
 #[test]
 fn a_pass_older_than_a_year_does_not_count() {
     let people = vec![pairs(&[("abc", &[MONDAY - 366])]); 12];
-    assert_eq!(says(&snapshot(&people, &[]), "abc"), Some(Published::Withheld(Withheld::Few)));
+    assert_eq!(
+        says(&snapshot(&people, &[]), "abc"),
+        Some(Published::Withheld(Withheld::Few))
+    );
 }
 
 #[test]
@@ -154,7 +190,11 @@ fn after_somebody_left_a_cell_shows_a_band() {
 
 #[test]
 fn a_subject_ripens_in_real_days_only() {
-    assert_eq!(ripe_from(100, [90, 91, 92, 93, 94, 95]), None, "evidence from before");
+    assert_eq!(
+        ripe_from(100, [90, 91, 92, 93, 94, 95]),
+        None,
+        "evidence from before"
+    );
     assert_eq!(ripe_from(100, [101, 101, 102, 103, 104]), None, "four days");
     assert_eq!(ripe_from(100, [101, 102, 103, 104, 105]), Some(114));
     assert_eq!(ripe_from(100, [101, 102, 103, 104, 130]), Some(131));
@@ -162,12 +202,20 @@ fn a_subject_ripens_in_real_days_only() {
 
 #[test]
 fn parts_add_up_to_the_whole() {
-    let people: Vec<_> = (0..12).map(|n| pairs(&[("abc", &[MONDAY - 3 - n])])).collect();
+    let people: Vec<_> = (0..12)
+        .map(|n| pairs(&[("abc", &[MONDAY - 3 - n])]))
+        .collect();
     let plan = Plan::new(hour(MONDAY), BTreeMap::new());
     let count = |people: &[BTreeMap<Slug, Pair>]| {
         let mut cells = BTreeMap::new();
         for pairs in people {
-            plan.count(&Person { pairs, ripe_from: 0 }, &mut cells);
+            plan.count(
+                &Person {
+                    pairs,
+                    ripe_from: 0,
+                },
+                &mut cells,
+            );
         }
         cells.remove(&slug("abc")).unwrap_or_default()
     };

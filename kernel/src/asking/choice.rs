@@ -108,11 +108,7 @@ impl Choice {
 
 /// Chooses for a check that the engineer requests: no budget and no quiet hour
 /// holds it back, and something is asked even where little is gained.
-pub fn choose_requested(
-    now: i64,
-    history: &[PastAsk],
-    candidates: &[Candidate],
-) -> Option<Choice> {
+pub fn choose_requested(now: i64, history: &[PastAsk], candidates: &[Candidate]) -> Option<Choice> {
     let fresh = |c: &&Candidate| may_be_asked(c, now, history);
     let rested = candidates.iter().filter(|c| fresh(c) && admits(c, history));
     best(rested)
@@ -130,9 +126,8 @@ pub(super) fn choose(now: i64, history: &[PastAsk], candidates: &[Candidate]) ->
 }
 
 fn may_be_asked(candidate: &Candidate, now: i64, history: &[PastAsk]) -> bool {
-    let recent = |a: &PastAsk| {
-        a.concept == candidate.concept && now < a.at.saturating_add(SAME_CONCEPT_S)
-    };
+    let recent =
+        |a: &PastAsk| a.concept == candidate.concept && now < a.at.saturating_add(SAME_CONCEPT_S);
     candidate.not_before.is_none_or(|at| now >= at) && !history.iter().any(recent)
 }
 

@@ -68,7 +68,13 @@ impl Load {
         let dismissals = Dismissals::of(&past, settings.turned_on_at);
         let halved = dismissals.halved_until.is_some_and(|until| now < until);
         // Half of one is one: a halved budget is small, not none.
-        let budget = |full: u32| if halved && full > 0 { (full / 2).max(1) } else { full };
+        let budget = |full: u32| {
+            if halved && full > 0 {
+                (full / 2).max(1)
+            } else {
+                full
+            }
+        };
         Self {
             today: count(&|a| local_day(a.at, utc_offset_s) == day),
             week: count(&|a| a.at > now.saturating_sub(7 * DAY)),
@@ -76,7 +82,9 @@ impl Load {
             week_budget: budget(settings.per_week),
             halved,
             dismissed_off: dismissals.off,
-            open: past.last().is_some_and(|a| a.outcome == AskOutcome::Pending),
+            open: past
+                .last()
+                .is_some_and(|a| a.outcome == AskOutcome::Pending),
             last_at: past.last().map(|a| a.at),
         }
     }
@@ -94,7 +102,10 @@ impl Dismissals {
     fn of(past: &[&PastAsk], turned_on_at: Option<i64>) -> Self {
         let mut read = Self::default();
         let mut row = 0;
-        for ask in past.iter().filter(|a| turned_on_at.is_none_or(|on| a.at > on)) {
+        for ask in past
+            .iter()
+            .filter(|a| turned_on_at.is_none_or(|on| a.at > on))
+        {
             match ask.outcome {
                 AskOutcome::Answered => row = 0,
                 AskOutcome::Dismissed if !ask.requested => {

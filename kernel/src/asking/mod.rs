@@ -90,7 +90,10 @@ impl Settings {
             started_at,
             per_day: 2,
             per_week: 8,
-            quiet: vec![QuietHours { from_minute: 19 * 60, to_minute: 8 * 60 }],
+            quiet: vec![QuietHours {
+                from_minute: 19 * 60,
+                to_minute: 8 * 60,
+            }],
         }
     }
 }
@@ -186,16 +189,32 @@ fn silence(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> O
     let rules = [
         (!settings.enabled, Wait::SwitchedOff),
         (load.dismissed_off, Wait::DismissedOff),
-        (situation.now < settings.started_at.saturating_add(SILENT_START_S), Wait::FirstWeek),
+        (
+            situation.now < settings.started_at.saturating_add(SILENT_START_S),
+            Wait::FirstWeek,
+        ),
         (situation.mid_edit, Wait::MidEdit),
         (situation.approval_pending, Wait::ApprovalPending),
         (situation.failing_loop, Wait::FailingLoop),
         (situation.breakpoint.is_none(), Wait::NoBreakpoint),
-        (settings.quiet.iter().any(|q| q.contains(situation.local_minute())), Wait::QuietHours),
+        (
+            settings
+                .quiet
+                .iter()
+                .any(|q| q.contains(situation.local_minute())),
+            Wait::QuietHours,
+        ),
         (load.open, Wait::OneIsOpen),
-        (load.last_at.is_some_and(|at| situation.now < at.saturating_add(MIN_GAP_S)), Wait::TooSoon),
+        (
+            load.last_at
+                .is_some_and(|at| situation.now < at.saturating_add(MIN_GAP_S)),
+            Wait::TooSoon,
+        ),
         (load.today >= load.day_budget, Wait::DayIsFull),
         (load.week >= load.week_budget, Wait::WeekIsFull),
     ];
-    rules.into_iter().find(|(holds, _)| *holds).map(|(_, wait)| wait)
+    rules
+        .into_iter()
+        .find(|(holds, _)| *holds)
+        .map(|(_, wait)| wait)
 }

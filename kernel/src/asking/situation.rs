@@ -36,7 +36,8 @@ pub enum Event {
     },
     /// The agent waits for an approval.
     ApprovalAsked,
-    /// The approval was given or refused.
+    /// The approval was given or refused. Where a harness does not tell, the
+    /// result of the tool that waited does.
     ApprovalAnswered,
     /// A commit was made.
     Commit,
@@ -75,19 +76,25 @@ impl Situation {
             failing_loop: false,
         };
         let mut failures = 0_u32;
-        // The last test run of the turn, or of what led to the commit.
+        // The last test run of this turn.
         let mut tested: Option<bool> = None;
+        // A commit of this turn with no edit after it.
+        let mut committed = false;
         for event in events {
             read.breakpoint = None;
             match event {
                 Event::DayStart => read.breakpoint = Some(Breakpoint::DayStart),
                 Event::TurnBegan => {
                     tested = None;
+                    committed = false;
                     // A turn under way is not a moment to ask in.
                     read.mid_edit = true;
                     read.approval_pending = false;
                 }
-                Event::Edit => read.mid_edit = true,
+                Event::Edit => {
+                    read.mid_edit = true;
+                    committed = false;
+                }
                 Event::TestRun { passed } => {
                     tested = Some(*passed);
                     failures = if *passed { 0 } else { failures + 1 };
@@ -96,6 +103,7 @@ impl Situation {
                 Event::ApprovalAnswered => read.approval_pending = false,
                 Event::Commit => {
                     read.mid_edit = false;
+                    committed = true;
                     read.breakpoint = Some(Breakpoint::Commit);
                 }
                 Event::TurnEnded => {
@@ -103,6 +111,8 @@ impl Situation {
                     read.approval_pending = false;
                     if tested == Some(true) {
                         read.breakpoint = Some(Breakpoint::TurnAccepted);
+                    } else if committed {
+                        read.breakpoint = Some(Breakpoint::Commit);
                     }
                 }
                 Event::TurnInterrupted => {

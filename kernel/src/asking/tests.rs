@@ -34,7 +34,13 @@ fn candidate(concept: &str) -> Candidate {
 }
 
 fn ask(at: i64, outcome: AskOutcome) -> PastAsk {
-    PastAsk { at, concept: slug("old-one"), outcome, new: false, requested: false }
+    PastAsk {
+        at,
+        concept: slug("old-one"),
+        outcome,
+        new: false,
+        requested: false,
+    }
 }
 
 fn decided(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> Decision {
@@ -57,7 +63,10 @@ fn asks(decision: &Decision) -> Choice {
 #[test]
 fn it_asks_after_a_commit() {
     let choice = asks(&decided(&at(NOON), &settings(), &[]));
-    assert_eq!((choice.concept.as_str(), choice.probe), ("git-rebase", false));
+    assert_eq!(
+        (choice.concept.as_str(), choice.probe),
+        ("git-rebase", false)
+    );
 }
 
 #[test]
@@ -70,8 +79,14 @@ fn it_asks_after_a_turn_only_if_its_tests_passed() {
     };
     asks(&turn(&[Event::TestRun { passed: true }]));
     waits(&turn(&[]), Wait::NoBreakpoint);
-    waits(&turn(&[Event::TestRun { passed: false }]), Wait::NoBreakpoint);
-    let mended = [Event::TestRun { passed: false }, Event::TestRun { passed: true }];
+    waits(
+        &turn(&[Event::TestRun { passed: false }]),
+        Wait::NoBreakpoint,
+    );
+    let mended = [
+        Event::TestRun { passed: false },
+        Event::TestRun { passed: true },
+    ];
     asks(&turn(&mended));
     // Tests of the turn before say nothing of this one.
     let stale = [
@@ -85,7 +100,11 @@ fn it_asks_after_a_turn_only_if_its_tests_passed() {
         &decided(&Situation::read(&stale, NOON, 0), &settings(), &[]),
         Wait::NoBreakpoint,
     );
-    let broken_off = [Event::TurnBegan, Event::TestRun { passed: true }, Event::TurnInterrupted];
+    let broken_off = [
+        Event::TurnBegan,
+        Event::TestRun { passed: true },
+        Event::TurnInterrupted,
+    ];
     waits(
         &decided(&Situation::read(&broken_off, NOON, 0), &settings(), &[]),
         Wait::NoBreakpoint,
@@ -93,68 +112,150 @@ fn it_asks_after_a_turn_only_if_its_tests_passed() {
 }
 
 #[test]
+fn a_commit_within_a_turn_is_a_breakpoint_when_the_turn_ends() {
+    let read = |events: &[Event]| Situation::read(events, NOON, 0).breakpoint;
+    let turn = [
+        Event::TurnBegan,
+        Event::Edit,
+        Event::Commit,
+        Event::TurnEnded,
+    ];
+    assert_eq!(read(&turn), Some(Breakpoint::Commit));
+    let edited = [
+        Event::TurnBegan,
+        Event::Commit,
+        Event::Edit,
+        Event::TurnEnded,
+    ];
+    assert_eq!(read(&edited), None);
+    let older = [Event::Commit, Event::TurnBegan, Event::TurnEnded];
+    assert_eq!(read(&older), None);
+}
+
+#[test]
 fn it_asks_at_the_start_of_a_day() {
-    asks(&decided(&Situation::read(&[Event::DayStart], NOON, 0), &settings(), &[]));
-    waits(&decided(&Situation::read(&[], NOON, 0), &settings(), &[]), Wait::NoBreakpoint);
+    asks(&decided(
+        &Situation::read(&[Event::DayStart], NOON, 0),
+        &settings(),
+        &[],
+    ));
+    waits(
+        &decided(&Situation::read(&[], NOON, 0), &settings(), &[]),
+        Wait::NoBreakpoint,
+    );
 }
 
 #[test]
 fn it_never_asks_in_the_middle_of_an_edit() {
     let events = [Event::Commit, Event::Edit];
-    waits(&decided(&Situation::read(&events, NOON, 0), &settings(), &[]), Wait::MidEdit);
+    waits(
+        &decided(&Situation::read(&events, NOON, 0), &settings(), &[]),
+        Wait::MidEdit,
+    );
     let turn = [Event::DayStart, Event::TurnBegan];
-    waits(&decided(&Situation::read(&turn, NOON, 0), &settings(), &[]), Wait::MidEdit);
+    waits(
+        &decided(&Situation::read(&turn, NOON, 0), &settings(), &[]),
+        Wait::MidEdit,
+    );
 }
 
 #[test]
 fn it_never_asks_while_an_approval_is_pending() {
     let asked = [Event::ApprovalAsked, Event::Commit];
-    waits(&decided(&Situation::read(&asked, NOON, 0), &settings(), &[]), Wait::ApprovalPending);
+    waits(
+        &decided(&Situation::read(&asked, NOON, 0), &settings(), &[]),
+        Wait::ApprovalPending,
+    );
     let answered = [Event::ApprovalAsked, Event::ApprovalAnswered, Event::Commit];
-    asks(&decided(&Situation::read(&answered, NOON, 0), &settings(), &[]));
+    asks(&decided(
+        &Situation::read(&answered, NOON, 0),
+        &settings(),
+        &[],
+    ));
 }
 
 #[test]
 fn it_never_asks_in_a_failing_debug_loop() {
     let failed = Event::TestRun { passed: false };
     let looping = [Event::Edit, failed, Event::Edit, failed, Event::Commit];
-    waits(&decided(&Situation::read(&looping, NOON, 0), &settings(), &[]), Wait::FailingLoop);
-    let mended = [failed, failed, Event::TestRun { passed: true }, Event::Commit];
-    asks(&decided(&Situation::read(&mended, NOON, 0), &settings(), &[]));
+    waits(
+        &decided(&Situation::read(&looping, NOON, 0), &settings(), &[]),
+        Wait::FailingLoop,
+    );
+    let mended = [
+        failed,
+        failed,
+        Event::TestRun { passed: true },
+        Event::Commit,
+    ];
+    asks(&decided(
+        &Situation::read(&mended, NOON, 0),
+        &settings(),
+        &[],
+    ));
 }
 
 #[test]
 fn it_is_silent_in_quiet_hours_of_the_local_day() {
     let evening = NOON + 8 * HOUR;
     waits(&decided(&at(evening), &settings(), &[]), Wait::QuietHours);
-    waits(&decided(&at(NOON - 5 * HOUR), &settings(), &[]), Wait::QuietHours);
+    waits(
+        &decided(&at(NOON - 5 * HOUR), &settings(), &[]),
+        Wait::QuietHours,
+    );
     // The same moment is midday elsewhere.
     let mut elsewhere = at(evening);
     elsewhere.utc_offset_s = -8 * 3600;
     asks(&decided(&elsewhere, &settings(), &[]));
-    let lunch = QuietHours { from_minute: 12 * 60, to_minute: 13 * 60 };
+    let lunch = QuietHours {
+        from_minute: 12 * 60,
+        to_minute: 13 * 60,
+    };
     assert!(lunch.contains(720) && !lunch.contains(780) && !lunch.contains(719));
-    let none = Settings { quiet: Vec::new(), ..settings() };
+    let none = Settings {
+        quiet: Vec::new(),
+        ..settings()
+    };
     asks(&decided(&at(evening), &none, &[]));
 }
 
 #[test]
 fn two_a_day_are_the_default_and_three_the_cap() {
-    let past = [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - HOUR, AskOutcome::Answered)];
+    let past = [
+        ask(NOON - 3 * HOUR, AskOutcome::Answered),
+        ask(NOON - HOUR, AskOutcome::Answered),
+    ];
     waits(&decided(&at(NOON), &settings(), &past), Wait::DayIsFull);
     asks(&decided(&at(NOON + 24 * HOUR), &settings(), &past));
-    let eager = Settings { per_day: 20, per_week: 200, ..settings() };
+    let eager = Settings {
+        per_day: 20,
+        per_week: 200,
+        ..settings()
+    };
     asks(&decided(&at(NOON), &eager, &past));
-    let three = [past[0].clone(), past[1].clone(), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
+    let three = [
+        past[0].clone(),
+        past[1].clone(),
+        ask(NOON - 2 * HOUR, AskOutcome::Answered),
+    ];
     waits(&decided(&at(NOON), &eager, &three), Wait::DayIsFull);
-    let none = Settings { per_day: 0, ..settings() };
+    let none = Settings {
+        per_day: 0,
+        ..settings()
+    };
     waits(&decided(&at(NOON), &none, &[]), Wait::DayIsFull);
 }
 
 #[test]
 fn a_day_is_the_local_one() {
-    let past = [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
-    let quiet = Settings { quiet: Vec::new(), ..settings() };
+    let past = [
+        ask(NOON - 3 * HOUR, AskOutcome::Answered),
+        ask(NOON - 2 * HOUR, AskOutcome::Answered),
+    ];
+    let quiet = Settings {
+        quiet: Vec::new(),
+        ..settings()
+    };
     let mut elsewhere = at(NOON);
     // Ten hours behind, midnight lies between; eleven and a half, one hour ago.
     elsewhere.utc_offset_s = -(10 * 3600 + 1800);
@@ -163,12 +264,14 @@ fn a_day_is_the_local_one() {
 
 #[test]
 fn eight_a_week_are_the_default() {
-    let past: Vec<PastAsk> =
-        (1..=8).map(|n| ask(NOON - n * 20 * HOUR, AskOutcome::Answered)).collect();
+    let past: Vec<PastAsk> = (1..=8)
+        .map(|n| ask(NOON - n * 20 * HOUR, AskOutcome::Answered))
+        .collect();
     waits(&decided(&at(NOON), &settings(), &past), Wait::WeekIsFull);
     asks(&decided(&at(NOON), &settings(), &past[..7]));
-    let shifted: Vec<PastAsk> =
-        (0..8).map(|n| ask(NOON - 7 * DAY - n * 20 * HOUR, AskOutcome::Answered)).collect();
+    let shifted: Vec<PastAsk> = (0..8)
+        .map(|n| ask(NOON - 7 * DAY - n * 20 * HOUR, AskOutcome::Answered))
+        .collect();
     asks(&decided(&at(NOON), &settings(), &shifted));
 }
 
@@ -187,8 +290,10 @@ fn an_open_check_is_not_joined_by_another() {
 
 #[test]
 fn a_requested_check_counts_like_the_rest() {
-    let mut past =
-        [ask(NOON - 3 * HOUR, AskOutcome::Answered), ask(NOON - 2 * HOUR, AskOutcome::Answered)];
+    let mut past = [
+        ask(NOON - 3 * HOUR, AskOutcome::Answered),
+        ask(NOON - 2 * HOUR, AskOutcome::Answered),
+    ];
     past[1].requested = true;
     waits(&decided(&at(NOON), &settings(), &past), Wait::DayIsFull);
     assert!(choose_requested(NOON, &past, &[candidate("git-rebase")]).is_some());
@@ -197,7 +302,9 @@ fn a_requested_check_counts_like_the_rest() {
 #[test]
 fn two_dismissals_in_a_row_halve_the_budget_for_a_week() {
     let dismissed = |n: i64| {
-        (1..=n).map(|k| ask(NOON - DAY - k * HOUR, AskOutcome::Dismissed)).collect::<Vec<_>>()
+        (1..=n)
+            .map(|k| ask(NOON - DAY - k * HOUR, AskOutcome::Dismissed))
+            .collect::<Vec<_>>()
     };
     let load = |now, past: &[PastAsk]| Load::of(now, 0, &settings(), past);
     assert!(!load(NOON, &dismissed(1)).halved);
@@ -216,19 +323,32 @@ fn two_dismissals_in_a_row_halve_the_budget_for_a_week() {
 
 #[test]
 fn four_dismissals_in_a_row_switch_asking_off_until_it_is_turned_on() {
-    let past: Vec<PastAsk> =
-        (0..4).map(|n| ask(NOON - 40 * DAY + n * DAY, AskOutcome::Dismissed)).collect();
+    let past: Vec<PastAsk> = (0..4)
+        .map(|n| ask(NOON - 40 * DAY + n * DAY, AskOutcome::Dismissed))
+        .collect();
     waits(&decided(&at(NOON), &settings(), &past), Wait::DismissedOff);
     asks(&decided(&at(NOON), &settings(), &past[..3]));
-    let on = Settings { turned_on_at: Some(NOON - DAY), ..settings() };
+    let on = Settings {
+        turned_on_at: Some(NOON - DAY),
+        ..settings()
+    };
     asks(&decided(&at(NOON), &on, &past));
     // Turned on before them, it is off again.
-    let before = Settings { turned_on_at: Some(NOON - 50 * DAY), ..settings() };
+    let before = Settings {
+        turned_on_at: Some(NOON - 50 * DAY),
+        ..settings()
+    };
     waits(&decided(&at(NOON), &before, &past), Wait::DismissedOff);
     // Off stays off: an answer to a requested check does not turn it on.
     let mut answered = past.clone();
-    answered.push(PastAsk { requested: true, ..ask(NOON - DAY, AskOutcome::Answered) });
-    waits(&decided(&at(NOON), &settings(), &answered), Wait::DismissedOff);
+    answered.push(PastAsk {
+        requested: true,
+        ..ask(NOON - DAY, AskOutcome::Answered)
+    });
+    waits(
+        &decided(&at(NOON), &settings(), &answered),
+        Wait::DismissedOff,
+    );
 }
 
 #[test]
@@ -245,7 +365,10 @@ fn a_requested_check_that_was_left_is_no_dismissal() {
 
 #[test]
 fn asking_can_be_switched_off() {
-    let off = Settings { enabled: false, ..settings() };
+    let off = Settings {
+        enabled: false,
+        ..settings()
+    };
     waits(&decided(&at(NOON), &off, &[]), Wait::SwitchedOff);
     assert!(choose_requested(NOON, &[], &[candidate("git-rebase")]).is_some());
 }
@@ -259,16 +382,29 @@ fn the_first_week_is_silent() {
 
 #[test]
 fn a_new_concept_comes_at_most_once_per_two_asks() {
-    let fresh = Candidate { new: true, risk: 3, ..candidate("new-one") };
+    let fresh = Candidate {
+        new: true,
+        risk: 3,
+        ..candidate("new-one")
+    };
     let known = candidate("known-one");
     let all = [fresh.clone(), known];
     let first = asks(&decide(&at(NOON), &settings(), &[], &all));
     assert!(first.new);
-    let after = [PastAsk { new: true, ..ask(NOON - DAY, AskOutcome::Answered) }];
+    let after = [PastAsk {
+        new: true,
+        ..ask(NOON - DAY, AskOutcome::Answered)
+    }];
     let second = asks(&decide(&at(NOON), &settings(), &after, &all));
     assert_eq!(second.concept, slug("known-one"));
-    waits(&decide(&at(NOON), &settings(), &after, &[fresh.clone()]), Wait::NothingToGain);
-    let between = [after[0].clone(), ask(NOON - DAY + HOUR, AskOutcome::Answered)];
+    waits(
+        &decide(&at(NOON), &settings(), &after, std::slice::from_ref(&fresh)),
+        Wait::NothingToGain,
+    );
+    let between = [
+        after[0].clone(),
+        ask(NOON - DAY + HOUR, AskOutcome::Answered),
+    ];
     assert!(asks(&decide(&at(NOON), &settings(), &between, &all)).new);
     // Whoever requests a check gets one, new or not.
     assert!(choose_requested(NOON, &after, &[fresh]).is_some());
@@ -279,13 +415,29 @@ fn the_greatest_gain_times_relevance_is_chosen_not_the_lowest_recall() {
     let chosen = |all: &[Candidate]| asks(&decide(&at(NOON), &settings(), &[], all)).concept;
     let gains = candidate("gains");
     // Nearly forgotten, but a check would not change that.
-    let lost = Candidate { p: 0.1, r30_pass: 0.3, r30_fail: 0.1, r30_none: 0.05, ..candidate("lost") };
+    let lost = Candidate {
+        p: 0.1,
+        r30_pass: 0.3,
+        r30_fail: 0.1,
+        r30_none: 0.05,
+        ..candidate("lost")
+    };
     assert_eq!(chosen(&[lost.clone(), gains.clone()]), slug("gains"));
-    let touched = Candidate { touched_today: true, ..candidate("touched") };
+    let touched = Candidate {
+        touched_today: true,
+        ..candidate("touched")
+    };
     assert_eq!(chosen(&[gains.clone(), touched.clone()]), slug("touched"));
-    let risky = Candidate { risk: 3, ..candidate("risky") };
+    let risky = Candidate {
+        risk: 3,
+        ..candidate("risky")
+    };
     assert_eq!(chosen(&[touched.clone(), risky.clone()]), slug("risky"));
-    let basis = Candidate { open_prerequisite: true, risk: 2, ..touched };
+    let basis = Candidate {
+        open_prerequisite: true,
+        risk: 2,
+        ..touched
+    };
     assert_eq!(chosen(&[risky, basis.clone()]), basis.concept);
     // Equal scores: the slug decides, whatever the order.
     let (a, b) = (candidate("aaa"), candidate("bbb"));
@@ -313,9 +465,19 @@ fn gain_and_relevance_are_those_of_the_protocol() {
 
 #[test]
 fn nothing_is_asked_that_gains_nothing() {
-    let idle = Candidate { r30_pass: 0.5, r30_fail: 0.4, ..candidate("idle") };
-    waits(&decide(&at(NOON), &settings(), &[], std::slice::from_ref(&idle)), Wait::NothingToGain);
-    waits(&decide(&at(NOON), &settings(), &[], &[]), Wait::NothingToGain);
+    let idle = Candidate {
+        r30_pass: 0.5,
+        r30_fail: 0.4,
+        ..candidate("idle")
+    };
+    waits(
+        &decide(&at(NOON), &settings(), &[], std::slice::from_ref(&idle)),
+        Wait::NothingToGain,
+    );
+    waits(
+        &decide(&at(NOON), &settings(), &[], &[]),
+        Wait::NothingToGain,
+    );
     assert!(choose_requested(NOON, &[], &[idle]).is_some());
 }
 
@@ -328,7 +490,13 @@ fn a_probe_waits_for_its_day_and_then_goes_first() {
         r30_fail: 0.4,
         ..candidate("probed")
     };
-    let all = [Candidate { risk: 3, ..candidate("other") }, probe];
+    let all = [
+        Candidate {
+            risk: 3,
+            ..candidate("other")
+        },
+        probe,
+    ];
     let before = asks(&decide(&at(NOON - MINUTE), &settings(), &[], &all));
     assert_eq!(before.concept, slug("other"));
     let due = asks(&decide(&at(NOON), &settings(), &[], &all));
@@ -340,7 +508,10 @@ fn a_probe_waits_for_its_day_and_then_goes_first() {
 fn a_concept_is_not_asked_again_before_its_answer_would_count() {
     let all = [candidate("old-one")];
     let past = [ask(NOON - 19 * HOUR, AskOutcome::Answered)];
-    waits(&decide(&at(NOON), &settings(), &past, &all), Wait::NothingToGain);
+    waits(
+        &decide(&at(NOON), &settings(), &past, &all),
+        Wait::NothingToGain,
+    );
     assert_eq!(choose_requested(NOON, &past, &all), None);
     asks(&decide(&at(NOON + HOUR), &settings(), &past, &all));
 }
@@ -349,8 +520,17 @@ fn a_concept_is_not_asked_again_before_its_answer_would_count() {
 fn the_choice_says_why() {
     let reason = |c: Candidate| asks(&decide(&at(NOON), &settings(), &[], &[c])).reason;
     assert_eq!(reason(candidate("one")), Reason::Fading);
-    assert_eq!(reason(Candidate { touched_today: true, ..candidate("one") }), Reason::MetToday);
-    let basis = Candidate { open_prerequisite: true, ..candidate("one") };
+    assert_eq!(
+        reason(Candidate {
+            touched_today: true,
+            ..candidate("one")
+        }),
+        Reason::MetToday
+    );
+    let basis = Candidate {
+        open_prerequisite: true,
+        ..candidate("one")
+    };
     assert_eq!(reason(basis), Reason::Prerequisite);
 }
 

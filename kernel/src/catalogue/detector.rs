@@ -77,7 +77,11 @@ struct FullExample {
 impl FlatExample {
     fn into_example(self, language: Option<&str>) -> Example {
         match self {
-            Self::Text(code) => Example { language: language.map(str::to_owned), file: None, code },
+            Self::Text(code) => Example {
+                language: language.map(str::to_owned),
+                file: None,
+                code,
+            },
             Self::Full(full) => Example {
                 language: full.lang.or_else(|| language.map(str::to_owned)),
                 file: full.file,
@@ -100,8 +104,10 @@ impl TryFrom<Flat> for Detector {
 
     fn try_from(mut flat: Flat) -> Result<Self, String> {
         let kind = flat.kind;
-        let example_language =
-            flat.language.clone().or_else(|| (kind == Kind::Shell).then(|| "bash".to_owned()));
+        let example_language = flat
+            .language
+            .clone()
+            .or_else(|| (kind == Kind::Shell).then(|| "bash".to_owned()));
         let seek = match kind {
             Kind::Code => Seek::Code {
                 language: need(flat.language.take(), kind, "language")?,
@@ -112,15 +118,16 @@ impl TryFrom<Flat> for Detector {
                 language: need(flat.language.take(), kind, "language")?,
                 modules: filled(flat.modules.take(), kind, "modules")?,
             },
-            Kind::Sql => Seek::Sql { calls: filled(flat.calls.take(), kind, "calls")? },
+            Kind::Sql => Seek::Sql {
+                calls: filled(flat.calls.take(), kind, "calls")?,
+            },
             Kind::String => Seek::Text {
                 language: flat.language.take(),
                 matches: need(flat.matches.take(), kind, "matches")?,
             },
             Kind::Shell => {
                 let command = need(flat.command.take(), kind, "command")?;
-                let command: Vec<String> =
-                    command.split_whitespace().map(str::to_owned).collect();
+                let command: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
                 if flat.language.take().is_some_and(|l| l != "bash") {
                     return Err("kind shell reads bash alone".to_owned());
                 }
@@ -156,9 +163,8 @@ impl TryFrom<Flat> for Detector {
             return Err(format!("kind {kind:?} has no key `{key}`"));
         }
         let language = example_language.as_deref();
-        let examples = |list: Vec<FlatExample>| {
-            list.into_iter().map(|e| e.into_example(language)).collect()
-        };
+        let examples =
+            |list: Vec<FlatExample>| list.into_iter().map(|e| e.into_example(language)).collect();
         Ok(Self {
             id: flat.id,
             seek,

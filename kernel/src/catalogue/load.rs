@@ -138,23 +138,35 @@ impl Catalogue {
                         concepts.insert(concept.slug.clone(), concept);
                     }
                     Err(source) => {
-                        errors.push(Error::Entry { file: file(), source: Box::new(source) });
+                        errors.push(Error::Entry {
+                            file: file(),
+                            source: Box::new(source),
+                        });
                     }
                 }
             } else if path.ends_with(".json") {
                 match serde_json::from_str::<StoredTables>(text) {
                     Ok(stored) => tables.push((path, stored)),
-                    Err(source) => errors.push(Error::Expected { file: file(), source }),
+                    Err(source) => errors.push(Error::Expected {
+                        file: file(),
+                        source,
+                    }),
                 }
             }
         }
         for (path, stored) in tables {
             if let Err(what) = attach(&mut concepts, stem(path), stored) {
-                errors.push(Error::Orphan { file: path.to_owned(), what });
+                errors.push(Error::Orphan {
+                    file: path.to_owned(),
+                    what,
+                });
             }
         }
         if errors.is_empty() {
-            Ok(Self { version: VERSION, concepts })
+            Ok(Self {
+                version: VERSION,
+                concepts,
+            })
         } else {
             Err(errors)
         }
@@ -165,12 +177,12 @@ fn collect<'a>(dir: &'a Dir<'a>, files: &mut Vec<(&'a str, &'a str)>, errors: &m
     for entry in dir.entries() {
         match entry {
             DirEntry::Dir(inner) => collect(inner, files, errors),
-            DirEntry::File(file) => {
-                match (file.path().to_str(), file.contents_utf8()) {
-                    (Some(path), Some(text)) => files.push((path, text)),
-                    _ => errors.push(Error::Text { file: file.path().display().to_string() }),
-                }
-            }
+            DirEntry::File(file) => match (file.path().to_str(), file.contents_utf8()) {
+                (Some(path), Some(text)) => files.push((path, text)),
+                _ => errors.push(Error::Text {
+                    file: file.path().display().to_string(),
+                }),
+            },
         }
     }
 }
@@ -210,7 +222,12 @@ fn attach(
                     return Err(format!("{id}: {name} has no value for `{param}`"));
                 }
             }
-            template.cases.push(ExpectedCase { name, values: case.values, key: case.key, wrong });
+            template.cases.push(ExpectedCase {
+                name,
+                values: case.values,
+                key: case.key,
+                wrong,
+            });
         }
     }
     Ok(())

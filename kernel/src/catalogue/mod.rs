@@ -116,13 +116,21 @@ impl Catalogue {
 
     /// The concepts that name this one as their parent, by slug.
     pub fn children(&self, slug: &Slug) -> Vec<&Concept> {
-        self.iter().filter(|c| c.parent.as_ref() == Some(slug)).collect()
+        self.iter()
+            .filter(|c| c.parent.as_ref() == Some(slug))
+            .collect()
     }
 
     /// What has to be understood directly before this concept.
     pub fn prerequisites(&self, slug: &Slug) -> Vec<&Concept> {
-        let Some(concept) = self.get(slug) else { return Vec::new() };
-        concept.prerequisites.iter().filter_map(|p| self.get(&p.slug)).collect()
+        let Some(concept) = self.get(slug) else {
+            return Vec::new();
+        };
+        concept
+            .prerequisites
+            .iter()
+            .filter_map(|p| self.get(&p.slug))
+            .collect()
     }
 
     /// The concept under which this slug's evidence is folded today.

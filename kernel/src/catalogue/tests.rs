@@ -19,11 +19,22 @@ fn every_embedded_file_reads() {
 fn a_concept_is_found_by_slug_with_its_relations() {
     let catalogue = Catalogue::builtin();
     let rebase = slug("git-rebase");
-    assert_eq!(catalogue.get(&rebase).map(|c| c.slug.as_str()), Some("git-rebase"));
+    assert_eq!(
+        catalogue.get(&rebase).map(|c| c.slug.as_str()),
+        Some("git-rebase")
+    );
     assert!(catalogue.find("no such slug").is_none());
     let parent = catalogue.parent(&rebase).expect("a parent");
-    assert!(catalogue.children(&parent.slug).iter().any(|c| c.slug == rebase));
-    assert_eq!(catalogue.ancestors(&rebase).first().map(|c| &c.slug), Some(&parent.slug));
+    assert!(
+        catalogue
+            .children(&parent.slug)
+            .iter()
+            .any(|c| c.slug == rebase)
+    );
+    assert_eq!(
+        catalogue.ancestors(&rebase).first().map(|c| &c.slug),
+        Some(&parent.slug)
+    );
     assert_eq!(catalogue.prerequisites(&rebase).len(), 2);
     assert_eq!(catalogue.resolve(&rebase).map(|c| &c.slug), Some(&rebase));
 }
@@ -47,10 +58,16 @@ fn a_merged_concept_resolves_to_its_successor() {
              risk_reason = \"R.\"\n{more}"
         )
     };
-    let (old, new) = (entry("old-one", "replaced_by = \"new-one\""), entry("new-one", ""));
+    let (old, new) = (
+        entry("old-one", "replaced_by = \"new-one\""),
+        entry("new-one", ""),
+    );
     let catalogue =
         Catalogue::load([("old-one.toml", &*old), ("new-one.toml", &*new)]).expect("it reads");
-    assert_eq!(catalogue.resolve(&slug("old-one")).map(|c| c.slug.as_str()), Some("new-one"));
+    assert_eq!(
+        catalogue.resolve(&slug("old-one")).map(|c| c.slug.as_str()),
+        Some("new-one")
+    );
 }
 
 #[test]
@@ -59,5 +76,8 @@ fn values_are_put_in_their_places_and_other_braces_stay() {
         ("a".to_owned(), Value::Text("x".to_owned())),
         ("b".to_owned(), Value::Number(7)),
     ]);
-    assert_eq!(load::fill("{{a}}{{b}} {{c}} {{ {a}", &values), "x7 {{c}} {{ {a}");
+    assert_eq!(
+        load::fill("{{a}}{{b}} {{c}} {{ {a}", &values),
+        "x7 {{c}} {{ {a}"
+    );
 }

@@ -59,13 +59,17 @@ impl Pair {
     /// The last counted pass.
     #[must_use]
     pub fn last_pass(&self) -> Option<&Counted> {
-        self.answers.iter().rev().find(|counted| counted.answer.outcome == Outcome::Pass)
+        self.answers
+            .iter()
+            .rev()
+            .find(|counted| counted.answer.outcome == Outcome::Pass)
     }
 
     /// Whether an answer at `at` would count.
     #[must_use]
     pub fn counts(&self, at: Hour) -> bool {
-        self.last_answer().is_none_or(|last| at.unix() - last.at.unix() >= COUNT_AFTER_S)
+        self.last_answer()
+            .is_none_or(|last| at.unix() - last.at.unix() >= COUNT_AFTER_S)
     }
 
     /// Takes the next piece of evidence, in fold order.
@@ -81,8 +85,9 @@ impl Pair {
                 }
             }
             Observation::Answer(answer) if self.counts(evidence.at) => {
-                let passed_before =
-                    self.last_answer().is_some_and(|last| last.answer.outcome == Outcome::Pass);
+                let passed_before = self
+                    .last_answer()
+                    .is_some_and(|last| last.answer.outcome == Outcome::Pass);
                 let long_ago = self
                     .demonstrated_at
                     .is_some_and(|since| evidence.at.unix() - since.unix() >= RETAINED_AFTER_S);
@@ -93,7 +98,11 @@ impl Pair {
                     }
                     _ => None,
                 };
-                self.answers.push(Counted { at: evidence.at, answer, state: self.state });
+                self.answers.push(Counted {
+                    at: evidence.at,
+                    answer,
+                    state: self.state,
+                });
             }
             Observation::Answer(_) => {}
         }
@@ -154,7 +163,10 @@ pub fn fold(
     evidence.sort_by_key(|(at, stream, index, _)| (*at, *stream, *index));
     let mut pairs = BTreeMap::<Slug, Pair>::new();
     for (_, _, _, evidence) in evidence {
-        pairs.entry(resolve(evidence.concept.clone())).or_default().observe(&evidence);
+        pairs
+            .entry(resolve(evidence.concept.clone()))
+            .or_default()
+            .observe(&evidence);
     }
     pairs
 }
@@ -182,7 +194,11 @@ pub fn lines(pairs: &BTreeMap<Slug, Pair>) -> Vec<Line> {
     pairs
         .iter()
         .map(|(concept, pair)| {
-            let passed = pair.answers.iter().filter(|a| a.answer.outcome == Outcome::Pass).count();
+            let passed = pair
+                .answers
+                .iter()
+                .filter(|a| a.answer.outcome == Outcome::Pass)
+                .count();
             Line {
                 concept: concept.clone(),
                 state: pair.state,
@@ -201,7 +217,11 @@ mod tests {
     use State::{Demonstrated, Lapsed, Learning, Retained, Seen, Unknown};
 
     fn answer(outcome: Outcome, kind: AnswerKind) -> Observation {
-        Observation::Answer(Answer { outcome, kind, probe: false })
+        Observation::Answer(Answer {
+            outcome,
+            kind,
+            probe: false,
+        })
     }
     const PASS: (Outcome, AnswerKind) = (Outcome::Pass, AnswerKind::Choice4);
     const TYPED: (Outcome, AnswerKind) = (Outcome::Pass, AnswerKind::Typed);
@@ -229,23 +249,46 @@ mod tests {
     fn one_click_in_four_is_luck_so_choice_needs_two() {
         assert_eq!(states(&[(1, PASS), (2, PASS)]), [Learning, Demonstrated]);
         assert_eq!(states(&[(1, TYPED)]), [Demonstrated]);
-        assert_eq!(states(&[(1, FAIL), (2, PASS), (3, PASS)]), [Learning, Learning, Demonstrated]);
+        assert_eq!(
+            states(&[(1, FAIL), (2, PASS), (3, PASS)]),
+            [Learning, Learning, Demonstrated]
+        );
         assert_eq!(states(&[(1, FAIL), (2, TYPED)]), [Learning, Demonstrated]);
     }
 
     #[test]
     fn retained_is_three_weeks_after_the_demonstrating_pass() {
         let days = [(1, PASS), (2, PASS), (22, PASS), (23, PASS)];
-        assert_eq!(states(&days), [Learning, Demonstrated, Demonstrated, Retained]);
+        assert_eq!(
+            states(&days),
+            [Learning, Demonstrated, Demonstrated, Retained]
+        );
     }
 
     #[test]
     fn a_failure_after_demonstration_is_a_lapse_and_starts_the_count_anew() {
         assert_eq!(
-            states(&[(1, TYPED), (2, FAIL), (3, PASS), (4, PASS), (24, PASS), (25, PASS)]),
-            [Demonstrated, Lapsed, Learning, Demonstrated, Demonstrated, Retained]
+            states(&[
+                (1, TYPED),
+                (2, FAIL),
+                (3, PASS),
+                (4, PASS),
+                (24, PASS),
+                (25, PASS)
+            ]),
+            [
+                Demonstrated,
+                Lapsed,
+                Learning,
+                Demonstrated,
+                Demonstrated,
+                Retained
+            ]
         );
-        assert_eq!(states(&[(1, TYPED), (2, FAIL), (3, TYPED)]), [Demonstrated, Lapsed, Demonstrated]);
+        assert_eq!(
+            states(&[(1, TYPED), (2, FAIL), (3, TYPED)]),
+            [Demonstrated, Lapsed, Demonstrated]
+        );
         // Accepted: a pass and a fail after a lapse leave learning.
         assert_eq!(
             states(&[(1, TYPED), (2, FAIL), (3, PASS), (4, FAIL)]),
@@ -289,20 +332,55 @@ mod tests {
     fn every_cell_of_the_table_is_as_the_protocol_prints_it() {
         let all = [Unknown, Seen, Learning, Demonstrated, Retained, Lapsed];
         let row = |(outcome, kind), before, long| {
-            all.map(|state| step(state, Answer { outcome, kind, probe: false }, before, long))
+            all.map(|state| {
+                step(
+                    state,
+                    Answer {
+                        outcome,
+                        kind,
+                        probe: false,
+                    },
+                    before,
+                    long,
+                )
+            })
         };
-        assert_eq!(row(FAIL, true, true), [Learning, Learning, Learning, Lapsed, Lapsed, Lapsed]);
+        assert_eq!(
+            row(FAIL, true, true),
+            [Learning, Learning, Learning, Lapsed, Lapsed, Lapsed]
+        );
         assert_eq!(
             row(PASS, false, false),
-            [Learning, Learning, Learning, Demonstrated, Retained, Learning]
+            [
+                Learning,
+                Learning,
+                Learning,
+                Demonstrated,
+                Retained,
+                Learning
+            ]
         );
         assert_eq!(
             row(PASS, true, true),
-            [Learning, Learning, Demonstrated, Retained, Retained, Learning]
+            [
+                Learning,
+                Learning,
+                Demonstrated,
+                Retained,
+                Retained,
+                Learning
+            ]
         );
         assert_eq!(
             row(TYPED, false, true),
-            [Demonstrated, Demonstrated, Demonstrated, Retained, Retained, Demonstrated]
+            [
+                Demonstrated,
+                Demonstrated,
+                Demonstrated,
+                Retained,
+                Retained,
+                Demonstrated
+            ]
         );
     }
 }

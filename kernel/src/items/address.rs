@@ -33,7 +33,11 @@ pub struct AddressError {
 impl ItemAddress {
     pub(super) fn new(concept: &Slug, aspect: &str, form: Form, parts: &str) -> Self {
         let text = format!("{concept}/{aspect}/{}/{parts}", form.as_str());
-        Self { text, concept: concept.clone(), form }
+        Self {
+            text,
+            concept: concept.clone(),
+            form,
+        }
     }
 
     /// The address as text.
@@ -63,7 +67,9 @@ impl ItemAddress {
             return Vec::new();
         }
         let last = self.text.rsplit('/').next().unwrap_or("");
-        last.split('+').filter_map(|claim| claim.split('.').next()).collect()
+        last.split('+')
+            .filter_map(|claim| claim.split('.').next())
+            .collect()
     }
 
     fn part(&self, at: usize) -> &str {
@@ -95,10 +101,20 @@ impl FromStr for ItemAddress {
         let Ok(concept) = parts[0].parse::<Slug>() else {
             return refuse("its first part is no concept");
         };
-        let all =
-            [Form::Curated, Form::Template, Form::Ask, Form::Spot, Form::Reply, Form::Complete];
+        let all = [
+            Form::Curated,
+            Form::Template,
+            Form::Ask,
+            Form::Spot,
+            Form::Reply,
+            Form::Complete,
+        ];
         match all.into_iter().find(|f| f.as_str() == parts[2]) {
-            Some(form) => Ok(Self { text: text.to_owned(), concept, form }),
+            Some(form) => Ok(Self {
+                text: text.to_owned(),
+                concept,
+                form,
+            }),
             None => refuse("its third part is no form"),
         }
     }
@@ -112,6 +128,8 @@ impl Serialize for ItemAddress {
 
 impl<'de> Deserialize<'de> for ItemAddress {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?.parse().map_err(de::Error::custom)
+        String::deserialize(from)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }

@@ -50,20 +50,31 @@ pub fn assemble(catalogue: &Catalogue, concept: &Slug, seed: u64) -> Result<Item
     let entry = askable(catalogue, concept)?;
     let maker = Maker::new(catalogue, entry, seed, |_| true);
     let mut draw = Draw::new(catalogue.version(), concept.as_str(), seed);
-    maker.any(&mut draw, &BTreeSet::new()).ok_or_else(|| Error::Exhausted {
-        concept: concept.clone(),
-        free_at: None,
-    })
+    maker
+        .any(&mut draw, &BTreeSet::new())
+        .ok_or_else(|| Error::Exhausted {
+            concept: concept.clone(),
+            free_at: None,
+        })
 }
 
 pub(super) fn askable<'a>(catalogue: &'a Catalogue, slug: &Slug) -> Result<&'a Concept, Error> {
-    let entry = catalogue.get(slug).ok_or_else(|| Error::Unknown(slug.clone()))?;
-    if entry.is_askable() { Ok(entry) } else { Err(Error::NotAskable(slug.clone())) }
+    let entry = catalogue
+        .get(slug)
+        .ok_or_else(|| Error::Unknown(slug.clone()))?;
+    if entry.is_askable() {
+        Ok(entry)
+    } else {
+        Err(Error::NotAskable(slug.clone()))
+    }
 }
 
 /// Positions and texts of the answers that are still shown.
 pub(super) fn live(list: &[Answer]) -> Vec<(usize, &Answer)> {
-    list.iter().enumerate().filter(|(_, a)| !a.retired).collect()
+    list.iter()
+        .enumerate()
+        .filter(|(_, a)| !a.retired)
+        .collect()
 }
 
 /// `lead` and answer as a sentence.
@@ -111,7 +122,11 @@ impl<'a> Maker<'a> {
                 .iter()
                 .filter(|t| !t.retired && !t.cases.is_empty() && live(&t.aspect))
                 .collect(),
-            curated: concept.items.iter().filter(|i| !i.retired && live(&i.aspect)).collect(),
+            curated: concept
+                .items
+                .iter()
+                .filter(|i| !i.retired && live(&i.aspect))
+                .collect(),
         }
     }
 
@@ -184,7 +199,10 @@ impl<'a> Maker<'a> {
         let mut item = self.blank(aspect, Form::Ask, &parts);
         item.stem = format!("{} {}", aspect.scenes.get(scene)?, aspect.question);
         item.code = match (&aspect.code, &aspect.lang) {
-            (Some(code), Some(lang)) => Some(Code { lang: lang.clone(), text: shown_code(code) }),
+            (Some(code), Some(lang)) => Some(Code {
+                lang: lang.clone(),
+                text: shown_code(code),
+            }),
             _ => None,
         };
         item.options = plain(right, &wrong);
@@ -202,7 +220,8 @@ impl<'a> Maker<'a> {
     }
 
     fn reply(&self, aspect: &Aspect, lead: &str, draw: &mut Draw) -> Option<Item> {
-        let ending = |answer: &Answer, key: bool| option(&format!("… {}", answer.text), &answer.why, key);
+        let ending =
+            |answer: &Answer, key: bool| option(&format!("… {}", answer.text), &answer.why, key);
         let (shown, parts, options);
         if draw.below(100) < 30 {
             let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
@@ -268,7 +287,10 @@ impl<'a> Maker<'a> {
         item.task = Some(ItemKind::Predict);
         item.stem = fill(&template.question, &case.values);
         let code = fill(&template.code, &case.values);
-        item.code = Some(Code { lang: template.lang.clone(), text: shown_code(&code) });
+        item.code = Some(Code {
+            lang: template.lang.clone(),
+            text: shown_code(&code),
+        });
         item.options = vec![option(&case.key, &template.why, true)];
         for at in wrong {
             let output = &case.wrong[at];
@@ -278,6 +300,7 @@ impl<'a> Maker<'a> {
         }
         item.difficulty = template.difficulty;
         item.provenance.how = How::Executed;
+        item.stakes.clear();
         self.finish(item, draw)
     }
 
@@ -290,9 +313,14 @@ impl<'a> Maker<'a> {
             lang: curated.lang.clone().unwrap_or_else(|| "text".to_owned()),
             text: shown_code(code),
         });
-        item.options = curated.options.iter().map(|o| option(&o.text, &o.why, o.key)).collect();
+        item.options = curated
+            .options
+            .iter()
+            .map(|o| option(&o.text, &o.why, o.key))
+            .collect();
         item.difficulty = curated.difficulty;
         item.provenance.how = How::Curated;
+        item.stakes.clear();
         self.finish(item, draw)
     }
 
@@ -342,7 +370,11 @@ pub(super) fn seconds(item: &Item) -> u32 {
 }
 
 fn option(text: &str, why: &str, key: bool) -> OptionText {
-    OptionText { text: text.to_owned(), key, why: why.to_owned() }
+    OptionText {
+        text: text.to_owned(),
+        key,
+        why: why.to_owned(),
+    }
 }
 
 type Placed<'a> = (usize, &'a Answer);
@@ -396,11 +428,18 @@ fn sound_draw<'a>(
             wrong.push(left.remove(draw.weighted(&weights)?));
         }
         let length = text::chars(&key.1.text);
-        let longest = wrong.iter().map(|(_, w)| text::chars(&w.text)).max().unwrap_or(0);
+        let longest = wrong
+            .iter()
+            .map(|(_, w)| text::chars(&w.text))
+            .max()
+            .unwrap_or(0);
         if length * 94 > longest * 100 {
             continue;
         }
-        let shorter = wrong.iter().filter(|(_, w)| text::chars(&w.text) < length).count();
+        let shorter = wrong
+            .iter()
+            .filter(|(_, w)| text::chars(&w.text) < length)
+            .count();
         if shorter == rank {
             return Some((key, wrong));
         }

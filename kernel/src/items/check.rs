@@ -12,7 +12,7 @@ use crate::catalogue::lint::text::{
     SECONDS, STEM_WORDS,
 };
 use crate::catalogue::load::fill;
-use crate::catalogue::{Aspect, Catalogue, Concept};
+use crate::catalogue::{Aspect, Catalogue, Concept, CuratedItem};
 use crate::delta::AnswerKind;
 
 /// Most words of a stem that an author wrote as a whole.
@@ -106,11 +106,18 @@ pub(super) fn check_in(concept: &Concept, item: &Item) -> Result<(), Vec<Flaw>> 
 }
 
 fn options(item: &Item, flaws: &mut Vec<Flaw>) {
-    let mut texts: Vec<String> =
-        item.options.iter().map(|o| o.text.trim().to_lowercase()).collect();
+    let mut texts: Vec<String> = item
+        .options
+        .iter()
+        .map(|o| o.text.trim().to_lowercase())
+        .collect();
     // Outputs of programs may differ by case alone.
     if matches!(item.form, Form::Template | Form::Curated) {
-        texts = item.options.iter().map(|o| o.text.trim().to_owned()).collect();
+        texts = item
+            .options
+            .iter()
+            .map(|o| o.text.trim().to_owned())
+            .collect();
     }
     texts.sort_unstable();
     texts.dedup();
@@ -118,7 +125,11 @@ fn options(item: &Item, flaws: &mut Vec<Flaw>) {
     let keys = item.options.iter().filter(|o| o.key).count();
     let (all, distinct) = (item.options.len(), texts.len());
     if all != 4 || distinct != 4 || keys != 1 {
-        flaws.push(Flaw::Options { options: all, distinct, keys });
+        flaws.push(Flaw::Options {
+            options: all,
+            distinct,
+            keys,
+        });
     }
 }
 
@@ -129,7 +140,11 @@ fn limits(item: &Item, flaws: &mut Vec<Flaw>) {
         }
     };
     let written = matches!(item.form, Form::Template | Form::Curated);
-    let stem = if written { WRITTEN_STEM_WORDS } else { STEM_WORDS };
+    let stem = if written {
+        WRITTEN_STEM_WORDS
+    } else {
+        STEM_WORDS
+    };
     limit("words of the stem", text::count(&item.stem), stem);
     // A lead followed by an ellipsis, or a claim.
     let quote = item.quote.as_deref().unwrap_or("");
@@ -144,7 +159,11 @@ fn limits(item: &Item, flaws: &mut Vec<Flaw>) {
         limit("words of an option", text::count(&option.text), words);
         if item.form != Form::Spot {
             let ellipsis = if item.form == Form::Reply { 2 } else { 0 };
-            limit("characters of an option", text::chars(&option.text), OPTION_CHARS + ellipsis);
+            limit(
+                "characters of an option",
+                text::chars(&option.text),
+                OPTION_CHARS + ellipsis,
+            );
         }
     }
     if let Some(code) = &item.code {
@@ -183,9 +202,24 @@ fn in_wrong(aspect: &Aspect, text: &str) -> bool {
 }
 
 fn plain_sides(aspect: &Aspect, item: &Item, flaws: &mut Vec<Flaw>) {
-    sides(item, |o| in_right(aspect, &o.text), |o| in_wrong(aspect, &o.text), flaws);
-    let key = item.options.iter().filter(|o| o.key).map(|o| text::chars(&o.text)).max();
-    let other = item.options.iter().filter(|o| !o.key).map(|o| text::chars(&o.text)).max();
+    sides(
+        item,
+        |o| in_right(aspect, &o.text),
+        |o| in_wrong(aspect, &o.text),
+        flaws,
+    );
+    let key = item
+        .options
+        .iter()
+        .filter(|o| o.key)
+        .map(|o| text::chars(&o.text))
+        .max();
+    let other = item
+        .options
+        .iter()
+        .filter(|o| !o.key)
+        .map(|o| text::chars(&o.text))
+        .max();
     if let (Some(key), Some(other)) = (key, other)
         && key * 94 > other * 100
     {
@@ -195,7 +229,10 @@ fn plain_sides(aspect: &Aspect, item: &Item, flaws: &mut Vec<Flaw>) {
 
 fn ask(aspect: &Aspect, item: &Item, flaws: &mut Vec<Flaw>) {
     plain_sides(aspect, item, flaws);
-    let asked = aspect.scenes.iter().any(|s| item.stem == format!("{s} {}", aspect.question));
+    let asked = aspect
+        .scenes
+        .iter()
+        .any(|s| item.stem == format!("{s} {}", aspect.question));
     let code = aspect.code.as_deref().map(shown_code);
     let shown = item.code.as_ref().map(|c| c.text.clone());
     if !asked || item.quote.is_some() || code != shown {
@@ -242,15 +279,27 @@ fn spot(concept: &Concept, aspect: &Aspect, item: &Item, flaws: &mut Vec<Flaw>) 
     let of = |a: &Aspect, wrong: bool, text: &str| {
         let lead = a.lead.as_deref().unwrap_or("");
         let list = if wrong { &a.wrong } else { &a.right };
-        live(list).iter().any(|(_, answer)| claim(lead, answer) == text)
+        live(list)
+            .iter()
+            .any(|(_, answer)| claim(lead, answer) == text)
     };
     let claims = item.address.claims();
     let true_elsewhere = |text: &str| {
-        let others = concept.aspects.iter().filter(|a| a.id != aspect.id && !a.retired);
-        others.filter(|a| claims.contains(&a.id.as_str())).any(|a| of(a, false, text))
+        let others = concept
+            .aspects
+            .iter()
+            .filter(|a| a.id != aspect.id && !a.retired);
+        others
+            .filter(|a| claims.contains(&a.id.as_str()))
+            .any(|a| of(a, false, text))
     };
     // The key of a `spot` is the claim that is wrong.
-    sides(item, |o| of(aspect, true, &o.text), |o| true_elsewhere(&o.text), flaws);
+    sides(
+        item,
+        |o| of(aspect, true, &o.text),
+        |o| true_elsewhere(&o.text),
+        flaws,
+    );
     let mut distinct = claims.clone();
     distinct.sort_unstable();
     distinct.dedup();
@@ -265,10 +314,13 @@ fn spot(concept: &Concept, aspect: &Aspect, item: &Item, flaws: &mut Vec<Flaw>) 
 fn template(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
     let mut parts = item.address.as_str().split('/').skip(3);
     let (id, number) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""));
-    let found = concept.templates.iter().filter(|t| !t.retired && t.aspect == item.aspect);
-    let found = found.filter(|t| t.id == id).find_map(|t| {
-        Some((t, t.cases.iter().find(|c| case_id(c) == number)?))
-    });
+    let found = concept
+        .templates
+        .iter()
+        .filter(|t| !t.retired && t.aspect == item.aspect);
+    let found = found
+        .filter(|t| t.id == id)
+        .find_map(|t| Some((t, t.cases.iter().find(|c| case_id(c) == number)?)));
     let Some((template, case)) = found else {
         flaws.push(Flaw::Address(item.address.to_string()));
         return;
@@ -284,12 +336,17 @@ fn template(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
 
 fn curated(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
     let id = item.address.as_str().split('/').nth(3).unwrap_or("");
-    let found = concept.items.iter().filter(|i| !i.retired && i.aspect == item.aspect);
-    let Some(written) = found.filter(|i| i.id == id).last() else {
+    let named = |i: &&CuratedItem| !i.retired && i.aspect == item.aspect && i.id == id;
+    let Some(written) = concept.items.iter().find(named) else {
         flaws.push(Flaw::Address(item.address.to_string()));
         return;
     };
-    let of = |key: bool, text: &str| written.options.iter().any(|o| o.key == key && o.text == text);
+    let of = |key: bool, text: &str| {
+        written
+            .options
+            .iter()
+            .any(|o| o.key == key && o.text == text)
+    };
     sides(item, |o| of(true, &o.text), |o| of(false, &o.text), flaws);
     let code = written.code.as_deref().map(shown_code);
     let shown = item.code.as_ref().map(|c| c.text.clone());

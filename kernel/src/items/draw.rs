@@ -24,7 +24,9 @@ impl Draw {
 
     /// A number below `n`, each as likely; 0 if `n` is 0.
     pub fn below(&mut self, n: usize) -> usize {
-        let Some(n) = u32::try_from(n).ok().filter(|n| *n > 0) else { return 0 };
+        let Some(n) = u32::try_from(n).ok().filter(|n| *n > 0) else {
+            return 0;
+        };
         // Numbers from here on would favour the small remainders.
         let fair = u32::MAX - u32::MAX % n;
         loop {
@@ -37,7 +39,11 @@ impl Draw {
 
     /// One of these.
     pub fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
-        if list.is_empty() { None } else { list.get(self.below(list.len())) }
+        if list.is_empty() {
+            None
+        } else {
+            list.get(self.below(list.len()))
+        }
     }
 
     /// A position, as likely as its weight says; `None` if all are 0.

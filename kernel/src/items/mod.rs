@@ -129,7 +129,8 @@ pub struct Item {
     pub options: Vec<OptionText>,
     /// What proves the key.
     pub explanation: String,
-    /// What breaks for whoever believes the false answers.
+    /// What breaks for whoever believes the false answers. It speaks of the
+    /// aspect's own scenes, so it is empty for curated items and templates.
     pub stakes: String,
     /// Who defines the behaviour, and where.
     pub source: String,

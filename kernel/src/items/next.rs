@@ -60,7 +60,10 @@ pub fn next_item(
     seed: u64,
 ) -> Result<Item, Error> {
     let entry = askable(catalogue, concept)?;
-    let seen: Vec<&Seen> = seen.iter().filter(|s| s.address.concept() == concept).collect();
+    let seen: Vec<&Seen> = seen
+        .iter()
+        .filter(|s| s.address.concept() == concept)
+        .collect();
     let open = |aspect: &str| free_at(aspect, &seen) <= now;
     let maker = Maker::new(catalogue, entry, seed, open);
     let recent = seen.iter().filter(|s| s.at + REPEAT_DAYS * DAY > now);
@@ -69,12 +72,20 @@ pub fn next_item(
     let made = if maker.is_empty() {
         None
     } else {
-        maker.first_choice(&mut draw, &used).or_else(|| maker.any(&mut draw, &used))
+        maker
+            .first_choice(&mut draw, &used)
+            .or_else(|| maker.any(&mut draw, &used))
     };
     made.ok_or_else(|| {
         let asked = entry.aspects.iter().filter(|a| !a.retired);
-        let free_at = asked.map(|a| free_at(&a.id, &seen)).min().filter(|at| *at > now);
-        Error::Exhausted { concept: concept.clone(), free_at }
+        let free_at = asked
+            .map(|a| free_at(&a.id, &seen))
+            .min()
+            .filter(|at| *at > now);
+        Error::Exhausted {
+            concept: concept.clone(),
+            free_at,
+        }
     })
 }
 
@@ -87,7 +98,9 @@ fn free_at(aspect: &str, seen: &[&Seen]) -> i64 {
         _ => i64::MIN,
     };
     let claimed = seen.iter().filter(|s| s.address.claims().contains(&aspect));
-    claimed.map(|s| s.at + CLAIM_DAYS * DAY).fold(tested, i64::max)
+    claimed
+        .map(|s| s.at + CLAIM_DAYS * DAY)
+        .fold(tested, i64::max)
 }
 
 /// How much there is to ask about a concept.
@@ -106,10 +119,13 @@ pub struct Pool {
 /// Counts what can be asked about a concept; all zero for one that is not
 /// asked.
 pub fn pool(catalogue: &Catalogue, concept: &Slug) -> Pool {
-    let Ok(entry) = askable(catalogue, concept) else { return Pool::default() };
+    let Ok(entry) = askable(catalogue, concept) else {
+        return Pool::default();
+    };
     let aspects: Vec<&Aspect> = entry.aspects.iter().filter(|a| !a.retired).collect();
     let led = aspects.iter().filter(|a| a.lead.is_some()).count() as u64;
-    let count = |list: &[crate::catalogue::Answer]| list.iter().filter(|a| !a.retired).count() as u64;
+    let count =
+        |list: &[crate::catalogue::Answer]| list.iter().filter(|a| !a.retired).count() as u64;
     let combinations = aspects.iter().map(|a| {
         let (right, wrong) = (count(&a.right), count(&a.wrong));
         let plain = right * choose(wrong, 3);
@@ -124,11 +140,20 @@ pub fn pool(catalogue: &Catalogue, concept: &Slug) -> Pool {
     Pool {
         aspects: aspects.len(),
         curated: entry.items.iter().filter(|i| !i.retired).count(),
-        cases: entry.templates.iter().filter(|t| !t.retired).map(|t| t.cases.len()).sum(),
+        cases: entry
+            .templates
+            .iter()
+            .filter(|t| !t.retired)
+            .map(|t| t.cases.len())
+            .sum(),
         combinations: combinations.sum(),
     }
 }
 
 fn choose(n: u64, k: u64) -> u64 {
-    if n < k { 0 } else { (0..k).fold(1, |acc, i| acc * (n - i) / (i + 1)) }
+    if n < k {
+        0
+    } else {
+        (0..k).fold(1, |acc, i| acc * (n - i) / (i + 1))
+    }
 }

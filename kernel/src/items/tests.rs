@@ -15,7 +15,11 @@ fn made(concept: &str, seed: u64) -> Item {
 }
 
 fn seen(item: &Item, at: i64, outcome: SeenOutcome) -> Seen {
-    Seen { address: item.address.clone(), at, outcome }
+    Seen {
+        address: item.address.clone(),
+        at,
+        outcome,
+    }
 }
 
 /// At least 500 items over all concepts that are asked.
@@ -23,8 +27,11 @@ fn many() -> Vec<Item> {
     let catalogue = Catalogue::builtin();
     let concepts: Vec<&Slug> = catalogue.askable().map(|c| &c.slug).collect();
     let each = 500_usize.div_ceil(concepts.len()) as u64;
-    let all = concepts.iter().flat_map(|c| (0..each).map(move |seed| (c, seed)));
-    all.map(|(c, seed)| assemble(catalogue, c, seed).expect("an item")).collect()
+    let all = concepts
+        .iter()
+        .flat_map(|c| (0..each).map(move |seed| (c, seed)));
+    all.map(|(c, seed)| assemble(catalogue, c, seed).expect("an item"))
+        .collect()
 }
 
 #[test]
@@ -34,7 +41,9 @@ fn five_hundred_items_over_all_concepts_are_sound() {
     for item in &items {
         assert_eq!(check(Catalogue::builtin(), item), Ok(()), "{item:#?}");
         assert!(item.seconds <= 60, "{} s: {}", item.seconds, item.address);
-        assert!(!item.explanation.is_empty() && !item.source.is_empty() && !item.stakes.is_empty());
+        assert!(!item.explanation.is_empty() && !item.source.is_empty());
+        let whole = matches!(item.form, Form::Curated | Form::Template);
+        assert_eq!(item.stakes.is_empty(), whole);
         let parsed: ItemAddress = item.address.as_str().parse().expect("its own address");
         assert_eq!(parsed, item.address);
     }
@@ -45,15 +54,19 @@ fn five_hundred_items_over_all_concepts_are_sound() {
 #[test]
 fn length_and_position_do_not_tell_the_key() {
     let items = many();
-    let plain: Vec<&Item> =
-        items.iter().filter(|i| matches!(i.form, Form::Ask | Form::Complete)).collect();
+    let plain: Vec<&Item> = items
+        .iter()
+        .filter(|i| matches!(i.form, Form::Ask | Form::Complete))
+        .collect();
     let extreme = |longest: bool| {
         let is = |item: &&&Item| {
             let lengths: Vec<usize> = item.options.iter().map(|o| text::chars(&o.text)).collect();
             let key = item.key().map(|k| lengths[k]).expect("a key");
             let mut others = lengths.clone();
             others.remove(item.key().expect("a key"));
-            others.iter().all(|n| if longest { key > *n } else { key < *n })
+            others
+                .iter()
+                .all(|n| if longest { key > *n } else { key < *n })
         };
         plain.iter().filter(is).count() * 100 / plain.len()
     };
@@ -65,7 +78,10 @@ fn length_and_position_do_not_tell_the_key() {
         positions[item.key().expect("a key")] += 1;
     }
     let fair = items.len() / 4;
-    assert!(positions.iter().all(|n| n.abs_diff(fair) < fair / 3), "{positions:?}");
+    assert!(
+        positions.iter().all(|n| n.abs_diff(fair) < fair / 3),
+        "{positions:?}"
+    );
 }
 
 #[test]
@@ -86,8 +102,9 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn seeds_give_different_items() {
-    let addresses: BTreeSet<ItemAddress> =
-        (0..40).map(|seed| made("git-rebase", seed).address).collect();
+    let addresses: BTreeSet<ItemAddress> = (0..40)
+        .map(|seed| made("git-rebase", seed).address)
+        .collect();
     assert!(addresses.len() >= 30, "{} of 40 differ", addresses.len());
 }
 
@@ -157,13 +174,26 @@ fn when_every_aspect_was_asked_the_error_says_when_the_next_is_free() {
     let mut past = Vec::new();
     for aspect in &catalogue.get(&concept).expect("a concept").aspects {
         let address = format!("git-rebase/{}/ask/s0/r0/w0.1.2", aspect.id);
-        let (address, at) = (address.parse().expect("an address"), NOW - past.len() as i64 * DAY);
-        past.push(Seen { address, at, outcome: SeenOutcome::Right });
+        let (address, at) = (
+            address.parse().expect("an address"),
+            NOW - past.len() as i64 * DAY,
+        );
+        past.push(Seen {
+            address,
+            at,
+            outcome: SeenOutcome::Right,
+        });
     }
     let error = next_item(catalogue, &concept, &past, NOW, 1).expect_err("all were asked");
     let oldest = past.iter().map(|s| s.at).min().expect("some");
     let free_at = Some(oldest + REPEAT_DAYS * DAY);
-    assert_eq!(error, Error::Exhausted { concept: concept.clone(), free_at });
+    assert_eq!(
+        error,
+        Error::Exhausted {
+            concept: concept.clone(),
+            free_at
+        }
+    );
     assert!(next_item(catalogue, &concept, &past, oldest + REPEAT_DAYS * DAY, 1).is_ok());
 }
 
@@ -175,7 +205,11 @@ fn an_item_does_not_come_twice_in_sixty_days_even_if_it_was_put_off() {
     let mut addresses = BTreeSet::new();
     for seed in 0..60 {
         let item = next_item(catalogue, &concept, &past, NOW, 7).expect("an item");
-        assert!(addresses.insert(item.address.clone()), "{} again (step {seed})", item.address);
+        assert!(
+            addresses.insert(item.address.clone()),
+            "{} again (step {seed})",
+            item.address
+        );
         past.push(seen(&item, NOW - 8 * DAY, SeenOutcome::Skipped));
     }
 }
@@ -184,8 +218,16 @@ fn an_item_does_not_come_twice_in_sixty_days_even_if_it_was_put_off() {
 fn a_claim_that_was_shown_is_not_asked_for_a_week() {
     let catalogue = Catalogue::builtin();
     let concept = slug("git-rebase");
-    let spot = (0..).map(|s| made("git-rebase", s)).find(|i| i.form == Form::Spot).expect("one");
-    let claims: Vec<String> = spot.address.claims().iter().map(ToString::to_string).collect();
+    let spot = (0..)
+        .map(|s| made("git-rebase", s))
+        .find(|i| i.form == Form::Spot)
+        .expect("one");
+    let claims: Vec<String> = spot
+        .address
+        .claims()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(claims.len(), 3);
     let past = [seen(&spot, NOW, SeenOutcome::Wrong)];
     for seed in 0..60 {
@@ -198,11 +240,13 @@ fn a_claim_that_was_shown_is_not_asked_for_a_week() {
 fn prediction_and_debugging_come_first() {
     for concept in Catalogue::builtin().askable() {
         let first = next_item(Catalogue::builtin(), &concept.slug, &[], NOW, 1).expect("an item");
-        let has = |i: &crate::catalogue::CuratedItem| {
-            matches!(i.kind, ItemKind::Predict | ItemKind::Bug)
-        };
+        let has =
+            |i: &crate::catalogue::CuratedItem| matches!(i.kind, ItemKind::Predict | ItemKind::Bug);
         if concept.items.iter().any(has) {
-            assert!(matches!(first.task, Some(ItemKind::Predict | ItemKind::Bug)));
+            assert!(matches!(
+                first.task,
+                Some(ItemKind::Predict | ItemKind::Bug)
+            ));
         }
     }
 }
@@ -215,7 +259,12 @@ fn a_concept_that_is_only_listed_is_not_asked() {
         assert_eq!(refused, Error::NotAskable(concept.slug.clone()));
         assert_eq!(pool(catalogue, &concept.slug), Pool::default());
     }
-    assert_eq!(assemble(catalogue, &slug("no-such"), 1).expect_err("unknown").code(), "K120");
+    assert_eq!(
+        assemble(catalogue, &slug("no-such"), 1)
+            .expect_err("unknown")
+            .code(),
+        "K120"
+    );
 }
 
 #[test]
@@ -239,6 +288,8 @@ fn only_an_address_is_read_as_one() {
         assert!(text.parse::<ItemAddress>().is_err(), "{text}");
     }
     assert!("x/".repeat(300).parse::<ItemAddress>().is_err());
-    let spot: ItemAddress = "git-rebase/onto/spot/w1/a-b.r0+c.r1".parse().expect("an address");
+    let spot: ItemAddress = "git-rebase/onto/spot/w1/a-b.r0+c.r1"
+        .parse()
+        .expect("an address");
     assert_eq!((spot.aspect(), spot.claims()), ("onto", vec!["a-b", "c"]));
 }

@@ -35,12 +35,21 @@ impl Memory {
         let last = answers.last()?.at;
         let mut before = answers.first()?.at;
         let reviews = answers.iter().map(|counted| {
-            let rating = if counted.answer.outcome == Outcome::Pass { 3 } else { 1 };
+            let rating = if counted.answer.outcome == Outcome::Pass {
+                3
+            } else {
+                1
+            };
             let days = (counted.at.unix() - before.unix() + DAY / 2) / DAY;
             before = counted.at;
-            FSRSReview { rating, delta_t: u32::try_from(days).unwrap_or(0) }
+            FSRSReview {
+                rating,
+                delta_t: u32::try_from(days).unwrap_or(0),
+            }
         });
-        let item = FSRSItem { reviews: reviews.collect() };
+        let item = FSRSItem {
+            reviews: reviews.collect(),
+        };
         let state = MODEL.as_ref()?.memory_state(item, None).ok()?;
         Some(Self { state, last })
     }
@@ -62,24 +71,40 @@ impl Memory {
     #[must_use]
     pub fn after_days(&self, elapsed: f64) -> f64 {
         // The model's own single precision is enough for a chance.
-        #[expect(clippy::cast_possible_truncation, reason = "days fit a single-precision float")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "days fit a single-precision float"
+        )]
         let elapsed = elapsed.max(0.0) as f32;
-        f64::from(fsrs::current_retrievability(self.state, elapsed, FSRS6_DEFAULT_DECAY))
+        f64::from(fsrs::current_retrievability(
+            self.state,
+            elapsed,
+            FSRS6_DEFAULT_DECAY,
+        ))
     }
 
     /// Memory after one more answer at `at`, seconds.
     #[must_use]
     fn answered(&self, at: i64, outcome: Outcome) -> Self {
         let elapsed = days(at - self.last.unix()).round().max(0.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole days, not negative")]
-        let next = MODEL
-            .as_ref()
-            .and_then(|model| model.next_states(Some(self.state), 0.9, elapsed as u32).ok());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole days, not negative"
+        )]
+        let next = MODEL.as_ref().and_then(|model| {
+            model
+                .next_states(Some(self.state), 0.9, elapsed as u32)
+                .ok()
+        });
         let state = next.map_or(self.state, |next| match outcome {
             Outcome::Pass => next.good.memory,
             Outcome::Fail => next.again.memory,
         });
-        Self { state, last: Hour::floor(at) }
+        Self {
+            state,
+            last: Hour::floor(at),
+        }
     }
 
     /// Memory after a very first answer at `at`, seconds.
@@ -89,7 +114,10 @@ impl Memory {
             Outcome::Pass => next.good.memory,
             Outcome::Fail => next.again.memory,
         };
-        Some(Self { state, last: Hour::floor(at) })
+        Some(Self {
+            state,
+            last: Hour::floor(at),
+        })
     }
 
     /// When the chance will have fallen to `chance`, in seconds; never before the next whole day.
@@ -105,14 +133,20 @@ impl Memory {
                 high = middle;
             }
         }
-        #[expect(clippy::cast_possible_truncation, reason = "at most ten years of seconds")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "at most ten years of seconds"
+        )]
         let seconds = (high * 86_400.0) as i64;
         self.last.unix() + seconds
     }
 }
 
 fn days(seconds: i64) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "seconds of a few centuries fit exactly")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "seconds of a few centuries fit exactly"
+    )]
     let seconds = seconds as f64;
     seconds / 86_400.0
 }
@@ -176,7 +210,11 @@ mod tests {
     fn answers(days: &[(i64, Outcome)]) -> Vec<Counted> {
         let counted = |&(day, outcome)| Counted {
             at: Hour::floor(day * DAY),
-            answer: Answer { outcome, kind: AnswerKind::Choice4, probe: false },
+            answer: Answer {
+                outcome,
+                kind: AnswerKind::Choice4,
+                probe: false,
+            },
             state: State::Learning,
         };
         days.iter().map(counted).collect()
@@ -187,7 +225,10 @@ mod tests {
         let memory = Memory::after(&answers(&[(0, Outcome::Pass)])).unwrap();
         let at_stability = memory.after_days(memory.stability_days());
         assert!((at_stability - 0.9).abs() < 0.001, "{at_stability}");
-        assert!((memory.stability_days() - 2.3065).abs() < 0.001, "FSRS-6's own first stability");
+        assert!(
+            (memory.stability_days() - 2.3065).abs() < 0.001,
+            "FSRS-6's own first stability"
+        );
     }
 
     #[test]
@@ -202,7 +243,10 @@ mod tests {
 
     #[test]
     fn replay_and_the_outlook_agree() {
-        let pair = Pair { answers: answers(&[(0, Outcome::Pass)]), ..Pair::default() };
+        let pair = Pair {
+            answers: answers(&[(0, Outcome::Pass)]),
+            ..Pair::default()
+        };
         let outlook = outlook(Some(&pair), AnswerKind::Choice4, 7 * DAY);
         let replayed = Memory::after(&answers(&[(0, Outcome::Pass), (7, Outcome::Pass)])).unwrap();
         assert!((outlook.r30_pass - replayed.after_days(30.0)).abs() < 1e-6);
@@ -217,7 +261,10 @@ mod tests {
                 *days.entry(day).or_default() += 1;
             }
         }
-        assert_eq!(days.keys().copied().collect::<Vec<_>>(), (24..=40).collect::<Vec<_>>());
+        assert_eq!(
+            days.keys().copied().collect::<Vec<_>>(),
+            (24..=40).collect::<Vec<_>>()
+        );
         assert!(days.values().all(|count| *count == 100));
         assert_eq!(probe_after(State::Learning, 0), None);
     }

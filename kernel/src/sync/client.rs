@@ -7,9 +7,7 @@
 use super::{Book, Head, Rows, moved};
 use crate::delta::{Delta, Evidence, Observation, Place, Reject, Retract, Scope, State};
 use crate::ids::{Hour, Index, Slug, StreamId};
-use crate::wire::v1::{
-    self, MAX_PULL, Pull, PullReply, Push, PushReply, Refusal, Verdict,
-};
+use crate::wire::v1::{self, MAX_PULL, Pull, PullReply, Push, PushReply, Refusal, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Deltas in one push: below the protocol's most, so that a body stays well within its size.
@@ -109,7 +107,13 @@ pub fn record<L: Local>(
     (from, to): (State, State),
 ) -> Result<(), L::Error> {
     append(rows, clock, fresh, |at| {
-        Delta::Evidence(Evidence { concept, observed, from, to, at })
+        Delta::Evidence(Evidence {
+            concept,
+            observed,
+            from,
+            to,
+            at,
+        })
     })
 }
 
@@ -124,11 +128,17 @@ pub fn retract<L: Local>(
     scope: Scope,
 ) -> Result<(), L::Error> {
     for aside in rows.aside()? {
-        if aside.delta.concept().is_some_and(|concept| scope.names(&concept)) {
+        if aside
+            .delta
+            .concept()
+            .is_some_and(|concept| scope.names(&concept))
+        {
             rows.take_back(&aside)?;
         }
     }
-    append(rows, clock, fresh, |at| Delta::Retract(Retract { scope, at }))
+    append(rows, clock, fresh, |at| {
+        Delta::Retract(Retract { scope, at })
+    })
 }
 
 fn append<L: Local>(
@@ -209,13 +219,20 @@ impl Session {
             Phase::Done => Ok(Step::Done),
             Phase::GaveUp => Ok(Step::GaveUp),
             Phase::Pull => {
-                let mut have: BTreeMap<_, _> =
-                    rows.streams()?.into_iter().map(|(stream, head)| (stream, head.head)).collect();
+                let mut have: BTreeMap<_, _> = rows
+                    .streams()?
+                    .into_iter()
+                    .map(|(stream, head)| (stream, head.head))
+                    .collect();
                 for (stream, through) in &self.reading {
-                    have.entry(*stream).and_modify(|held| *held = (*held).min(*through));
+                    have.entry(*stream)
+                        .and_modify(|held| *held = (*held).min(*through));
                 }
                 self.asked.clone_from(&have);
-                Ok(Step::Pull(Pull { have, limit: MAX_PULL }))
+                Ok(Step::Pull(Pull {
+                    have,
+                    limit: MAX_PULL,
+                }))
             }
             Phase::Push => match next_push(rows, &self.server, self.catalogue)? {
                 Some(push) => Ok(Step::Push(push)),
@@ -249,7 +266,9 @@ impl Session {
         for (&stream, status) in &reply.streams {
             let have = self.asked.get(&stream).copied().unwrap_or(0);
             for index in have + 1..=status.through {
-                let theirs = theirs.remove(&(stream, index)).map_or(Place::Gone, Place::Held);
+                let theirs = theirs
+                    .remove(&(stream, index))
+                    .map_or(Place::Gone, Place::Held);
                 forked |= take(&mut book, stream, index, &theirs)? && current == Some(stream);
             }
             if let Some(reading) = self.reading.get_mut(&stream) {
@@ -262,7 +281,15 @@ impl Session {
         self.server = reply
             .streams
             .iter()
-            .map(|(stream, status)| (*stream, Head { head: status.head, sum: status.sum }))
+            .map(|(stream, status)| {
+                (
+                    *stream,
+                    Head {
+                        head: status.head,
+                        sum: status.sum,
+                    },
+                )
+            })
             .collect();
         if !reply.more {
             mend(&mut book, &self.server, reply.now)?;
@@ -289,7 +316,8 @@ impl Session {
         if unequal.is_empty() {
             self.phase = Phase::Done;
         } else {
-            self.reading.extend(unequal.into_iter().map(|stream| (stream, 0)));
+            self.reading
+                .extend(unequal.into_iter().map(|stream| (stream, 0)));
             self.again();
         }
         Ok(())
@@ -312,11 +340,18 @@ impl Session {
             let why = match result.r {
                 Verdict::Ok | Verdict::Dup => continue,
                 Verdict::Forgotten => None,
-                Verdict::Defer => Some(Why::Deferred { catalogue: push.catalogue }),
+                Verdict::Defer => Some(Why::Deferred {
+                    catalogue: push.catalogue,
+                }),
                 Verdict::Reject | Verdict::Other => Some(Why::Rejected(result.code)),
             };
             if let (Some(why), Some(Place::Held(delta))) = (why, book.place(stream, result.i)?) {
-                aside.push(Aside { stream, index: result.i, delta, why });
+                aside.push(Aside {
+                    stream,
+                    index: result.i,
+                    delta,
+                    why,
+                });
             }
             if why.is_some() && stream.is_derived() {
                 book.withdraw(stream)?;
@@ -328,7 +363,13 @@ impl Session {
         for aside in aside {
             rows.set_aside(&aside)?;
         }
-        self.server.insert(stream, Head { head: reply.head, sum: reply.sum });
+        self.server.insert(
+            stream,
+            Head {
+                head: reply.head,
+                sum: reply.sum,
+            },
+        );
         Ok(())
     }
 
@@ -342,13 +383,19 @@ impl Session {
 
     fn again(&mut self) {
         self.rounds += 1;
-        self.phase = if self.rounds > MAX_ROUNDS { Phase::GaveUp } else { Phase::Pull };
+        self.phase = if self.rounds > MAX_ROUNDS {
+            Phase::GaveUp
+        } else {
+            Phase::Pull
+        };
     }
 
     /// Gives deferred deltas again, where the server's catalogue has caught up.
     fn give_again<L: Local>(&self, rows: &mut L, server_catalogue: u32) -> Result<(), L::Error> {
         for aside in rows.aside()? {
-            let Why::Deferred { catalogue } = aside.why else { continue };
+            let Why::Deferred { catalogue } = aside.why else {
+                continue;
+            };
             if catalogue > server_catalogue {
                 continue;
             }
@@ -457,7 +504,13 @@ fn next_push<R: Rows>(
                 v1::Delta::new(i, crate::delta::Fields::of_place(&place))
             })
             .collect();
-        return Ok(Some(Push { v: v1::VERSION, stream, base, catalogue, deltas }));
+        return Ok(Some(Push {
+            v: v1::VERSION,
+            stream,
+            base,
+            catalogue,
+            deltas,
+        }));
     }
     Ok(None)
 }

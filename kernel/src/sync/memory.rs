@@ -39,8 +39,13 @@ impl Rows for Memory {
         from: Index,
         limit: usize,
     ) -> Result<Vec<(Index, Delta)>, Infallible> {
-        let found = self.deltas.range((stream, from)..=(stream, Index::MAX)).take(limit);
-        Ok(found.map(|((_, index), delta)| (*index, delta.clone())).collect())
+        let found = self
+            .deltas
+            .range((stream, from)..=(stream, Index::MAX))
+            .take(limit);
+        Ok(found
+            .map(|((_, index), delta)| (*index, delta.clone()))
+            .collect())
     }
 
     fn retracts(&mut self) -> Result<Vec<Retract>, Infallible> {

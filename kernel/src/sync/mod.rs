@@ -146,7 +146,12 @@ impl<'a, R: Rows> Book<'a, R> {
     /// The store's own.
     pub fn open(rows: &'a mut R) -> Result<Self, R::Error> {
         let (streams, retracts) = (rows.streams()?, rows.retracts()?);
-        Ok(Self { rows, streams, retracts, arrived: BTreeSet::new() })
+        Ok(Self {
+            rows,
+            streams,
+            retracts,
+            arrived: BTreeSet::new(),
+        })
     }
 
     /// The store itself.
@@ -174,20 +179,29 @@ impl<'a, R: Rows> Book<'a, R> {
         if index > self.head(stream).head {
             return Ok(None);
         }
-        Ok(Some(self.rows.held(stream, index)?.map_or(Place::Gone, Place::Held)))
+        Ok(Some(
+            self.rows
+                .held(stream, index)?
+                .map_or(Place::Gone, Place::Held),
+        ))
     }
 
     /// Whether a retract that is here covers the delta.
     #[must_use]
     pub fn is_forgotten(&self, delta: &Delta) -> bool {
-        self.retracts.iter().any(|retract| delta.is_covered_by(retract))
+        self.retracts
+            .iter()
+            .any(|retract| delta.is_covered_by(retract))
     }
 
     /// Whether the delta, at this place, was moved to its derived stream by somebody.
     #[must_use]
     pub fn was_moved(&self, stream: StreamId, index: Index, delta: &Delta) -> bool {
         // Derived ids sort last: where there are none, nothing needs to be hashed.
-        let any = self.streams.last_key_value().is_some_and(|(last, _)| last.is_derived());
+        let any = self
+            .streams
+            .last_key_value()
+            .is_some_and(|(last, _)| last.is_derived());
         any && !stream.is_derived() && self.streams.contains_key(&moved(stream, index, delta))
     }
 
@@ -211,7 +225,9 @@ impl<'a, R: Rows> Book<'a, R> {
     /// # Errors
     /// The store's own.
     pub fn put(&mut self, stream: StreamId, index: Index, place: &Place) -> Result<(), R::Error> {
-        let Place::Held(delta) = place else { return self.empty(stream, index) };
+        let Place::Held(delta) = place else {
+            return self.empty(stream, index);
+        };
         if self.is_forgotten(delta) || self.was_moved(stream, index, delta) {
             return self.empty(stream, index);
         }
@@ -278,7 +294,10 @@ impl<'a, R: Rows> Book<'a, R> {
         index: Index,
         delta: Option<&Delta>,
     ) -> Result<(), R::Error> {
-        let Head { head, sum: Sum(mut sum) } = self.head(stream);
+        let Head {
+            head,
+            sum: Sum(mut sum),
+        } = self.head(stream);
         debug_assert!((1..=head + 1).contains(&index), "streams have no holes");
         if index <= head
             && let Some(old) = self.rows.held(stream, index)?
@@ -299,7 +318,10 @@ impl<'a, R: Rows> Book<'a, R> {
             sum = sum.wrapping_add(hash(stream, index, delta));
             self.rows.insert(stream, index, delta)?;
         }
-        let head = Head { head: head.max(index), sum: Sum(sum) };
+        let head = Head {
+            head: head.max(index),
+            sum: Sum(sum),
+        };
         self.streams.insert(stream, head);
         self.rows.set_head(stream, head)
     }

@@ -79,7 +79,11 @@ pub fn check(push: &Push) -> Result<(), BadPush> {
     }
     for (number, (delta, expected)) in push.deltas.iter().zip(push.base..).enumerate() {
         if delta.i != expected {
-            return Err(BadPush::Index { number: number + 1, found: delta.i, expected });
+            return Err(BadPush::Index {
+                number: number + 1,
+                found: delta.i,
+                expected,
+            });
         }
     }
     Ok(())
@@ -108,16 +112,29 @@ pub fn push<R: Rows>(
     let mut book = Book::open(rows)?;
     let stream = push.stream;
     let head = book.head(stream).head;
-    let refused = |why| Ok(Err(Refused { why, head, now: contact.now }));
+    let refused = |why| {
+        Ok(Err(Refused {
+            why,
+            head,
+            now: contact.now,
+        }))
+    };
     if push.base > head + 1 {
         return refused(Refusal::Gap);
     }
-    let places: Vec<_> = push.deltas.iter().map(|delta| (delta.i, delta.fields().place())).collect();
+    let places: Vec<_> = push
+        .deltas
+        .iter()
+        .map(|delta| (delta.i, delta.fields().place()))
+        .collect();
     let in_future = |place: &Place| match place {
         Place::Held(delta) => delta.at().is_some_and(|at| at.unix() > contact.now + HOUR),
         Place::Gone => false,
     };
-    if places.iter().any(|(_, place)| place.as_ref().is_ok_and(in_future)) {
+    if places
+        .iter()
+        .any(|(_, place)| place.as_ref().is_ok_and(in_future))
+    {
         return refused(Refusal::Clock);
     }
 
@@ -125,7 +142,9 @@ pub fn push<R: Rows>(
     for (index, place) in places {
         let standing = book.place(stream, index)?;
         let verdict = judge(&book, contact, push, index, &place, standing.as_ref());
-        let Some((verdict, code)) = verdict else { return refused(Refusal::Fork) };
+        let Some((verdict, code)) = verdict else {
+            return refused(Refusal::Fork);
+        };
         judged.push((index, place, standing.is_none(), verdict, code));
     }
 
@@ -172,7 +191,11 @@ fn judge<R: Rows>(
     let delta = match place {
         Err(code) => return Some((Verdict::Reject, Some(*code))),
         Ok(Place::Gone) => {
-            return plain(if standing.is_some() { Verdict::Dup } else { Verdict::Ok });
+            return plain(if standing.is_some() {
+                Verdict::Dup
+            } else {
+                Verdict::Ok
+            });
         }
         Ok(Place::Held(delta)) => delta,
     };
@@ -205,7 +228,10 @@ fn judge<R: Rows>(
 fn named(delta: &crate::delta::Delta) -> Option<Slug> {
     use crate::delta::{Delta, Retract, Scope};
     match delta {
-        Delta::Retract(Retract { scope: Scope::Concept(slug), .. }) => Some(slug.clone()),
+        Delta::Retract(Retract {
+            scope: Scope::Concept(slug),
+            ..
+        }) => Some(slug.clone()),
         _ => None,
     }
 }
@@ -229,17 +255,32 @@ pub fn pull<R: Rows>(
             let is_cut = found.len() > room;
             for (i, delta) in found.into_iter().take(room) {
                 through = i;
-                deltas.push(PulledDelta { stream, i, delta: delta.to_object() });
+                deltas.push(PulledDelta {
+                    stream,
+                    i,
+                    delta: delta.to_object(),
+                });
                 room -= 1;
             }
             if is_cut {
                 more = true;
-                through = if deltas.last().is_some_and(|d| d.stream == stream) { through } else { have };
+                through = if deltas.last().is_some_and(|d| d.stream == stream) {
+                    through
+                } else {
+                    have
+                };
             } else {
                 through = head.head;
             }
         }
-        streams.insert(stream, StreamStatus { head: head.head, sum: head.sum, through });
+        streams.insert(
+            stream,
+            StreamStatus {
+                head: head.head,
+                sum: head.sum,
+                through,
+            },
+        );
     }
     Ok(PullReply {
         store: contact.store,

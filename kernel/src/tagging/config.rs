@@ -15,7 +15,9 @@ pub(crate) fn find(format: ConfigFormat, text: &str, path: &str) -> Vec<(usize, 
 }
 
 fn ini(text: &str, path: &str) -> Vec<(usize, String)> {
-    let Some((section, key)) = path.rsplit_once('.') else { return Vec::new() };
+    let Some((section, key)) = path.rsplit_once('.') else {
+        return Vec::new();
+    };
     let mut here = false;
     let mut found = Vec::new();
     for (row, line) in text.lines().enumerate() {
@@ -36,7 +38,10 @@ fn ini(text: &str, path: &str) -> Vec<(usize, String)> {
             None => (line, ""),
         };
         if name.eq_ignore_ascii_case(key) {
-            found.push((row, if value.is_empty() { "true" } else { value }.to_owned()));
+            found.push((
+                row,
+                if value.is_empty() { "true" } else { value }.to_owned(),
+            ));
         }
     }
     found
@@ -44,7 +49,10 @@ fn ini(text: &str, path: &str) -> Vec<(usize, String)> {
 
 fn json(text: &str, path: &str) -> Option<(usize, String)> {
     let root = ast_grep_core::AstGrep::try_new(text, SupportLang::Json).ok()?;
-    let mut node = root.root().named_children().find(|n| n.kind() == "object")?;
+    let mut node = root
+        .root()
+        .named_children()
+        .find(|n| n.kind() == "object")?;
     let mut row = 0;
     for part in path.split('.') {
         let pair = node
@@ -59,7 +67,10 @@ fn json(text: &str, path: &str) -> Option<(usize, String)> {
 
 fn unquoted<D: Doc>(node: &Node<'_, D>) -> String {
     let text = node.text();
-    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(&text).to_owned()
+    text.strip_prefix('"')
+        .and_then(|t| t.strip_suffix('"'))
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 fn toml(text: &str, path: &str) -> Option<(usize, String)> {
@@ -80,10 +91,16 @@ fn toml(text: &str, path: &str) -> Option<(usize, String)> {
 /// or the header that brings it.
 fn toml_row(text: &str, path: &str) -> usize {
     let bare = |key: &str| -> String {
-        key.split('.').map(|part| part.trim().trim_matches(['"', '\''])).collect::<Vec<_>>().join(".")
+        key.split('.')
+            .map(|part| part.trim().trim_matches(['"', '\'']))
+            .collect::<Vec<_>>()
+            .join(".")
     };
     let leads_to = |key: &str| {
-        path == key || path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'))
+        path == key
+            || path
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.starts_with('.'))
     };
     let mut header = String::new();
     let mut best = (0, 0);
@@ -93,7 +110,11 @@ fn toml_row(text: &str, path: &str) -> usize {
             header = bare(name.trim_matches(['[', ']', ' ']));
             header.clone()
         } else if let Some((key, _)) = line.split_once('=') {
-            if header.is_empty() { bare(key) } else { format!("{header}.{}", bare(key)) }
+            if header.is_empty() {
+                bare(key)
+            } else {
+                format!("{header}.{}", bare(key))
+            }
         } else {
             continue;
         };
@@ -111,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_json_key_is_found_in_its_own_object_with_its_line() {
-        let text = "{\n  // strict\n  \"a\": {\"strict\": 1},\n  \"b\": {\n    \"strict\": true\n  }\n}";
+        let text =
+            "{\n  // strict\n  \"a\": {\"strict\": 1},\n  \"b\": {\n    \"strict\": true\n  }\n}";
         assert_eq!(json(text, "b.strict"), Some((4, "true".to_owned())));
         assert_eq!(json(text, "c.strict"), None);
         assert_eq!(json("{", "a"), None);
@@ -120,9 +142,15 @@ mod tests {
     #[test]
     fn a_toml_key_is_found_however_it_is_written() {
         let table = "[tool.x]\na = 1\n\n[tool.ruff]\nline-length = 100\n";
-        assert_eq!(toml(table, "tool.ruff.line-length"), Some((4, "100".to_owned())));
+        assert_eq!(
+            toml(table, "tool.ruff.line-length"),
+            Some((4, "100".to_owned()))
+        );
         let inline = "x = 1\ntool.ruff = { line-length = 80 }\n";
-        assert_eq!(toml(inline, "tool.ruff.line-length"), Some((1, "80".to_owned())));
+        assert_eq!(
+            toml(inline, "tool.ruff.line-length"),
+            Some((1, "80".to_owned()))
+        );
         assert_eq!(toml("[tool\n", "tool.ruff"), None);
     }
 

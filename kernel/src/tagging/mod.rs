@@ -64,6 +64,21 @@ pub fn tag_command(command: &str) -> Tagged {
     Tagger::builtin().tag_command(command)
 }
 
+/// What a shell command does to a session, whatever concepts it meets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandFacts {
+    /// It makes a commit.
+    pub commits: bool,
+    /// It runs tests.
+    pub tests: bool,
+}
+
+/// Reads a shell command, by its words alone. Text above [`MAX_BYTES`], or
+/// nested too deep, says nothing.
+pub fn read_command(command: &str) -> CommandFacts {
+    scan::command_facts(command)
+}
+
 /// A text in which some or all lines were added. Lives in memory alone.
 #[derive(Clone)]
 pub struct SourceChange {
@@ -76,13 +91,21 @@ pub struct SourceChange {
 impl SourceChange {
     /// A file that did not exist before: every line was added.
     pub fn new_file(file_name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { file_name: file_name.into(), text: text.into(), added: None }
+        Self {
+            file_name: file_name.into(),
+            text: text.into(),
+            added: None,
+        }
     }
 
     /// Added lines without the rest of their file; indentation that all of
     /// them share is ignored.
     pub fn fragment(file_name: impl Into<String>, added: &str) -> Self {
-        Self { file_name: file_name.into(), text: dedent(added), added: None }
+        Self {
+            file_name: file_name.into(),
+            text: dedent(added),
+            added: None,
+        }
     }
 
     /// A file as it is after the change, and the numbers (from 1) of the lines
@@ -92,11 +115,17 @@ impl SourceChange {
         whole: impl Into<String>,
         added_lines: &[u32],
     ) -> Self {
-        let mut rows: Vec<usize> =
-            added_lines.iter().filter_map(|n| (*n as usize).checked_sub(1)).collect();
+        let mut rows: Vec<usize> = added_lines
+            .iter()
+            .filter_map(|n| (*n as usize).checked_sub(1))
+            .collect();
         rows.sort_unstable();
         rows.dedup();
-        Self { file_name: file_name.into(), text: whole.into(), added: Some(rows) }
+        Self {
+            file_name: file_name.into(),
+            text: whole.into(),
+            added: Some(rows),
+        }
     }
 
     /// The `n`-th added line, counted from 1 as [`Mention::line`] is.
@@ -192,7 +221,13 @@ fn dedent(text: &str) -> String {
         .lines()
         .filter(|line| !line.trim().is_empty())
         .map(|line| line.as_bytes()[..indent(line)].to_vec())
-        .reduce(|a, b| a.iter().zip(&b).take_while(|(x, y)| x == y).map(|(x, _)| *x).collect())
+        .reduce(|a, b| {
+            a.iter()
+                .zip(&b)
+                .take_while(|(x, y)| x == y)
+                .map(|(x, _)| *x)
+                .collect()
+        })
         .map_or(0, |prefix| prefix.len());
     if shared == 0 {
         return text.to_owned();

@@ -63,7 +63,11 @@ pub(super) struct Grammar {
 impl Grammar {
     /// The rules that can match a node of this kind.
     pub fn rules(&self, kind: u16) -> impl Iterator<Item = &(usize, RuleCore)> {
-        let own = self.by_kind.get(&kind).map(Vec::as_slice).unwrap_or_default();
+        let own = self
+            .by_kind
+            .get(&kind)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         own.iter().chain(&self.any_kind).map(|at| &self.rules[*at])
     }
 
@@ -133,11 +137,19 @@ impl Tagger {
         let family = |name: &str| match Language::named(name) {
             Ok(Some(language)) if !language.family().is_empty() => Ok(Some(language)),
             Ok(None) => Ok(None),
-            _ => Err(format!("`{name}` is no language that detectors are written for")),
+            _ => Err(format!(
+                "`{name}` is no language that detectors are written for"
+            )),
         };
         match &detector.seek {
-            Seek::Code { language, rule, constraints } => {
-                let Some(language) = family(language)? else { return self.rest(concept, detector) };
+            Seek::Code {
+                language,
+                rule,
+                constraints,
+            } => {
+                let Some(language) = family(language)? else {
+                    return self.rest(concept, detector);
+                };
                 for member in language.family() {
                     match compile(*member, rule, constraints.as_ref()) {
                         Ok(compiled) => self.grammar(*member).add(number, compiled),
@@ -148,9 +160,13 @@ impl Tagger {
                 }
             }
             Seek::Import { language, modules } => {
-                let Some(language) = family(language)? else { return self.rest(concept, detector) };
+                let Some(language) = family(language)? else {
+                    return self.rest(concept, detector);
+                };
                 for member in language.family() {
-                    self.grammar(*member).imports.push((number, modules.clone()));
+                    self.grammar(*member)
+                        .imports
+                        .push((number, modules.clone()));
                 }
             }
             Seek::Sql { calls } => self.sql.push((number, calls.clone())),
@@ -169,9 +185,18 @@ impl Tagger {
             }
             Seek::Shell { command, flags } => {
                 let (words, flags) = (command.clone(), flags.clone());
-                self.shell.push(Command { detector: number, words, flags });
+                self.shell.push(Command {
+                    detector: number,
+                    words,
+                    flags,
+                });
             }
-            Seek::Config { files, format, path, value } => {
+            Seek::Config {
+                files,
+                format,
+                path,
+                value,
+            } => {
                 let mut globs = GlobSetBuilder::new();
                 for file in files {
                     let glob = GlobBuilder::new(file).literal_separator(false).build();
@@ -196,7 +221,8 @@ impl Tagger {
     }
 
     fn rest(&mut self, concept: &Concept, detector: &Detector) -> Result<(), String> {
-        self.resting.push((concept.slug.clone(), detector.id.clone()));
+        self.resting
+            .push((concept.slug.clone(), detector.id.clone()));
         Ok(())
     }
 
@@ -207,21 +233,28 @@ impl Tagger {
 
 impl std::fmt::Debug for Tagger {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tagger").field("detectors", &self.detectors.len()).finish_non_exhaustive()
+        f.debug_struct("Tagger")
+            .field("detectors", &self.detectors.len())
+            .finish_non_exhaustive()
     }
 }
 
 fn grammars() -> BTreeMap<Language, Grammar> {
     let mut all = BTreeMap::new();
     for language in Language::WITH_GRAMMAR {
-        let Some(grammar) = language.grammar() else { continue };
+        let Some(grammar) = language.grammar() else {
+            continue;
+        };
         let kinds = |names: &[&str]| names.iter().map(|n| grammar.kind_to_id(n)).collect();
-        all.insert(language, Grammar {
-            import_kinds: kinds(language.import_kinds()),
-            string_kinds: kinds(language.string_kinds()),
-            command_kind: (language == Language::Bash).then(|| grammar.kind_to_id("command")),
-            ..Grammar::default()
-        });
+        all.insert(
+            language,
+            Grammar {
+                import_kinds: kinds(language.import_kinds()),
+                string_kinds: kinds(language.string_kinds()),
+                command_kind: (language == Language::Bash).then(|| grammar.kind_to_id("command")),
+                ..Grammar::default()
+            },
+        );
     }
     all
 }
@@ -239,7 +272,8 @@ fn compile(
     }
     let core: SerializableRuleCore = serde_json::from_value(serde_json::Value::Object(object))
         .map_err(|error| causes(&error))?;
-    core.get_matcher(DeserializeEnv::new(grammar)).map_err(|error| causes(&error))
+    core.get_matcher(DeserializeEnv::new(grammar))
+        .map_err(|error| causes(&error))
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -5,11 +5,12 @@ use std::sync::LazyLock;
 
 use ast_grep_core::matcher::MatcherExt as _;
 use ast_grep_core::{AstGrep, Doc, Node};
+use ast_grep_language::SupportLang;
 use regex::Regex;
 
 use super::language::Language;
 use super::rules::{Grammar, Tagger};
-use super::{MAX_BYTES, MAX_DEPTH, Mention, Skipped, SourceChange, Strength, Tagged};
+use super::{CommandFacts, MAX_BYTES, MAX_DEPTH, Mention, Skipped, SourceChange, Strength, Tagged};
 use super::{config, shell, sql};
 use crate::catalogue::Detector;
 use crate::ids::Slug;
@@ -28,7 +29,12 @@ impl Tagger {
         let language = change.language();
         let hits = match self.hits(language, &change.file_name, &change.text) {
             Ok(hits) => hits,
-            Err(skipped) => return Tagged { mentions: Vec::new(), skipped: Some(skipped) },
+            Err(skipped) => {
+                return Tagged {
+                    mentions: Vec::new(),
+                    skipped: Some(skipped),
+                };
+            }
         };
         let lines = self.added_lines(change, language, &hits);
         self.weigh(&hits, &lines)
@@ -41,7 +47,10 @@ impl Tagger {
                 let lines: Vec<Option<u32>> = hits.iter().map(|h| line_number(h.first)).collect();
                 self.weigh(&hits, &lines)
             }
-            Err(skipped) => Tagged { mentions: Vec::new(), skipped: Some(skipped) },
+            Err(skipped) => Tagged {
+                mentions: Vec::new(),
+                skipped: Some(skipped),
+            },
         }
     }
 
@@ -53,7 +62,10 @@ impl Tagger {
         text: &str,
     ) -> Result<Vec<Hit>, Skipped> {
         if text.len() > MAX_BYTES {
-            return Err(Skipped::TooLarge { bytes: text.len(), limit: MAX_BYTES });
+            return Err(Skipped::TooLarge {
+                bytes: text.len(),
+                limit: MAX_BYTES,
+            });
         }
         let mut hits = Vec::new();
         self.config_hits(file, text, &mut hits);
@@ -92,12 +104,21 @@ impl Tagger {
         if grammar.import_kinds.contains(&kind) {
             let text = node.text();
             let named = |modules: &[String]| modules.iter().any(|m| names_module(&text, m));
-            hits.extend(grammar.imports.iter().filter(|(_, m)| named(m)).map(|(d, _)| at(*d)));
+            hits.extend(
+                grammar
+                    .imports
+                    .iter()
+                    .filter(|(_, m)| named(m))
+                    .map(|(d, _)| at(*d)),
+            );
         }
         if grammar.string_kinds.contains(&kind) {
             let text = node.text();
             let inner = DELIMITERS.replace_all(&text, "");
-            let matching = grammar.texts.iter().filter(|(_, regex)| regex.is_match(&inner));
+            let matching = grammar
+                .texts
+                .iter()
+                .filter(|(_, regex)| regex.is_match(&inner));
             hits.extend(matching.map(|(detector, _)| at(*detector)));
             if sql::is_statement(&inner) {
                 self.sql_hits(&inner, node.start_pos().line(), hits);
@@ -118,7 +139,11 @@ impl Tagger {
         for (detector, functions) in &self.sql {
             for offset in sql::calls(&bare, functions) {
                 let row = first_row + bare[..offset].matches('\n').count();
-                hits.push(Hit { first: row, last: row, detector: *detector });
+                hits.push(Hit {
+                    first: row,
+                    last: row,
+                    detector: *detector,
+                });
             }
         }
     }
@@ -135,8 +160,16 @@ impl Tagger {
                 continue;
             }
             for (row, value) in config::find(config.format, text, &config.path) {
-                if config.value.as_ref().is_none_or(|regex| regex.is_match(&value)) {
-                    hits.push(Hit { first: row, last: row, detector: config.detector });
+                if config
+                    .value
+                    .as_ref()
+                    .is_none_or(|regex| regex.is_match(&value))
+                {
+                    hits.push(Hit {
+                        first: row,
+                        last: row,
+                        detector: config.detector,
+                    });
                 }
             }
         }
@@ -162,7 +195,10 @@ impl Tagger {
                     let known = before.get_or_insert_with(|| {
                         let text = change.before();
                         let old = self.hits(language, &change.file_name, &text);
-                        old.unwrap_or_default().iter().map(|h| (h.first, h.detector)).collect()
+                        old.unwrap_or_default()
+                            .iter()
+                            .map(|h| (h.first, h.detector))
+                            .collect()
                     });
                     if known.contains(&(hit.first - rank, hit.detector)) {
                         return None;
@@ -180,7 +216,9 @@ impl Tagger {
     fn weigh(&self, hits: &[Hit], lines: &[Option<u32>]) -> Tagged {
         let mut in_file: BTreeMap<&Slug, usize> = BTreeMap::new();
         for hit in hits {
-            *in_file.entry(&self.detectors[hit.detector].concept).or_default() += 1;
+            *in_file
+                .entry(&self.detectors[hit.detector].concept)
+                .or_default() += 1;
         }
         let mut mentions = Vec::new();
         for (hit, line) in hits.iter().zip(lines) {
@@ -198,8 +236,31 @@ impl Tagger {
         }
         mentions.sort_by(|a, b| (a.line, a).cmp(&(b.line, b)));
         mentions.dedup();
-        Tagged { mentions, skipped: None }
+        Tagged {
+            mentions,
+            skipped: None,
+        }
     }
+}
+
+/// Reads every simple command of a script.
+pub(super) fn command_facts(command: &str) -> CommandFacts {
+    let mut facts = CommandFacts::default();
+    if command.len() > MAX_BYTES {
+        return facts;
+    }
+    let Ok(tree) = AstGrep::try_new(command, SupportLang::Bash) else {
+        return facts;
+    };
+    if is_deep(&tree) {
+        return facts;
+    }
+    for node in tree.root().dfs().filter(|n| n.kind() == "command") {
+        let words = shell::words(&node.text());
+        facts.commits |= shell::is_commit(&words);
+        facts.tests |= shell::is_test_run(&words);
+    }
+    facts
 }
 
 /// Prefix and quotes of a string literal.
@@ -233,7 +294,7 @@ fn names_module(text: &str, module: &str) -> bool {
 
 /// Whether the tree is nested beyond [`MAX_DEPTH`]. Rules look up and down
 /// the tree, so depth, not size, is what could make one text expensive.
-fn is_deep(tree: &AstGrep<ast_grep_core::tree_sitter::StrDoc<ast_grep_language::SupportLang>>) -> bool {
+fn is_deep(tree: &AstGrep<ast_grep_core::tree_sitter::StrDoc<SupportLang>>) -> bool {
     let root = tree.root().get_inner_node();
     let mut cursor = root.walk();
     loop {
@@ -256,7 +317,9 @@ impl Tagger {
     /// detector without a grammar gets none wrong.
     pub(crate) fn misses(&self, concept: &Slug, detector: &Detector) -> Vec<String> {
         let known = |k: &super::rules::Known| k.concept == *concept && k.id == detector.id;
-        let Some(number) = self.detectors.iter().position(known) else { return Vec::new() };
+        let Some(number) = self.detectors.iter().position(known) else {
+            return Vec::new();
+        };
         let wanted = detector.positive.iter().map(|e| (true, e));
         let unwanted = detector.negative.iter().map(|e| (false, e));
         let mut wrong = Vec::new();
@@ -266,14 +329,20 @@ impl Tagger {
                 None => None,
                 Some(Ok(Some(language))) => Some(language),
                 Some(Ok(None) | Err(())) => {
-                    wrong.push(format!("no grammar reads the language {name:?} of an example"));
+                    wrong.push(format!(
+                        "no grammar reads the language {name:?} of an example"
+                    ));
                     continue;
                 }
             };
             let file = example.file.as_deref().unwrap_or("");
             let hits = self.hits(language, file, &example.code).unwrap_or_default();
             if hits.iter().any(|h| h.detector == number) != wanted {
-                let what = if wanted { "misses a positive" } else { "hits a negative" };
+                let what = if wanted {
+                    "misses a positive"
+                } else {
+                    "hits a negative"
+                };
                 wrong.push(format!("{what} example: {:?}", example.code));
             }
         }

@@ -67,7 +67,11 @@ pub(crate) fn words(command: &str) -> Vec<String> {
     if words.first().is_some_and(|w| w == "git") {
         let mut end = 1;
         while words.get(end).is_some_and(|w| w.starts_with('-')) {
-            end += if matches!(words[end].as_str(), "-C" | "-c") { 2 } else { 1 };
+            end += if matches!(words[end].as_str(), "-C" | "-c") {
+                2
+            } else {
+                1
+            };
         }
         words.drain(1..end.min(words.len()));
     }
@@ -77,12 +81,95 @@ pub(crate) fn words(command: &str) -> Vec<String> {
 /// Whether the words are this command with one of these flags (any, if none
 /// is named).
 pub(crate) fn is_command(words: &[String], command: &[String], flags: &[String]) -> bool {
-    let Some(rest) = words.strip_prefix(command) else { return false };
+    let Some(rest) = words.strip_prefix(command) else {
+        return false;
+    };
     flags.is_empty()
         || rest.iter().any(|w| {
             let name = w.split('=').next().unwrap_or(w);
             flags.iter().any(|f| f == name)
         })
+}
+
+/// Whether the words make a commit.
+pub(crate) fn is_commit(words: &[String]) -> bool {
+    let first: Vec<&str> = words.iter().take(2).map(String::as_str).collect();
+    let asks = ["--dry-run", "--help", "-h"];
+    first == ["git", "commit"] && !words.iter().any(|w| asks.contains(&w.as_str()))
+}
+
+/// Programs that run tests.
+const TEST_PROGRAMS: [&str; 13] = [
+    "pytest",
+    "py.test",
+    "tox",
+    "nox",
+    "jest",
+    "vitest",
+    "mocha",
+    "ava",
+    "ctest",
+    "rspec",
+    "bats",
+    "phpunit",
+    "playwright",
+];
+/// Commands that run tests by their first words.
+const TEST_COMMANDS: &[&[&str]] = &[
+    &["bun", "test"],
+    &["cargo", "nextest"],
+    &["cargo", "t"],
+    &["cargo", "test"],
+    &["deno", "test"],
+    &["dotnet", "test"],
+    &["go", "test"],
+    &["gradle", "test"],
+    &["gradlew", "test"],
+    &["make", "check"],
+    &["make", "test"],
+    &["mvn", "test"],
+    &["mvn", "verify"],
+    &["mvnw", "test"],
+    &["node", "--test"],
+    &["npm", "run", "test"],
+    &["npm", "t"],
+    &["npm", "test"],
+    &["pnpm", "run", "test"],
+    &["pnpm", "test"],
+    &["python", "-m", "pytest"],
+    &["python", "-m", "unittest"],
+    &["yarn", "run", "test"],
+    &["yarn", "test"],
+];
+/// Programs that run another one of their environment.
+const RUNNERS: &[&[&str]] = &[
+    &["npx"],
+    &["bunx"],
+    &["pnpm", "exec"],
+    &["poetry", "run"],
+    &["uv", "run"],
+    &["pipenv", "run"],
+    &["hatch", "run"],
+    &["bundle", "exec"],
+];
+
+/// Whether the words run tests.
+pub(crate) fn is_test_run(words: &[String]) -> bool {
+    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let Some(runner) = RUNNERS.iter().find(|r| words.starts_with(r)) {
+        words.drain(..runner.len());
+    }
+    let Some(program) = words.first_mut() else {
+        return false;
+    };
+    // By the file's name: `./gradlew`, `.venv/bin/python3.12`.
+    let name = program.rsplit('/').next().unwrap_or(program);
+    *program = if name.starts_with("python") {
+        "python"
+    } else {
+        name
+    };
+    TEST_PROGRAMS.contains(program) || TEST_COMMANDS.iter().any(|c| words.starts_with(c))
 }
 
 #[cfg(test)]
@@ -91,19 +178,50 @@ mod tests {
 
     #[test]
     fn quotes_and_backslashes_are_resolved() {
-        assert_eq!(split(r#"git commit -m "a 'b' \"c\"" x\ y"#), [
-            "git", "commit", "-m", "a 'b' \"c\"", "x y"
-        ]);
+        assert_eq!(
+            split(r#"git commit -m "a 'b' \"c\"" x\ y"#),
+            ["git", "commit", "-m", "a 'b' \"c\"", "x y"]
+        );
         assert_eq!(split("echo 'a"), Vec::<String>::new());
         assert_eq!(split("a '' b"), ["a", "", "b"]);
     }
 
     #[test]
     fn what_stands_before_the_command_is_passed_over() {
-        assert_eq!(words("A=1 sudo git -C repo -c a.b=c --no-pager rebase -i"), [
-            "git", "rebase", "-i"
-        ]);
+        assert_eq!(
+            words("A=1 sudo git -C repo -c a.b=c --no-pager rebase -i"),
+            ["git", "rebase", "-i"]
+        );
         assert_eq!(words("git -C"), ["git"]);
         assert_eq!(words("A=1"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn commits_and_test_runs_are_known_by_their_words() {
+        let is = |text: &str| (is_commit(&words(text)), is_test_run(&words(text)));
+        for text in ["git commit -m x", "git -C repo commit --amend --no-edit"] {
+            assert_eq!(is(text), (true, false), "{text}");
+        }
+        for text in [
+            "pytest -q",
+            "A=1 .venv/bin/python3.12 -m pytest tests",
+            "cargo test -p kernel",
+            "npx vitest run",
+            "poetry run pytest",
+            "./gradlew test",
+            "node --test",
+        ] {
+            assert_eq!(is(text), (false, true), "{text}");
+        }
+        for text in [
+            "git commit --dry-run",
+            "git log commit",
+            "echo pytest",
+            "cargo build",
+            "python -m http.server",
+            "",
+        ] {
+            assert_eq!(is(text), (false, false), "{text}");
+        }
     }
 }

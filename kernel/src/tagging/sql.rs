@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 static START: LazyLock<Regex> = LazyLock::new(|| {
-    let verbs = "select|insert|update|delete|with|create|alter|drop|begin|commit|lock|do|call|set|merge";
+    let verbs =
+        "select|insert|update|delete|with|create|alter|drop|begin|commit|lock|do|call|set|merge";
     compiled(&format!(r"(?i)^\s*({verbs})\b"))
 });
 
@@ -104,8 +105,10 @@ mod tests {
         assert_eq!(bare.len(), text.len());
         assert_eq!(bare.lines().count(), text.lines().count());
         let f = ["f".to_owned()];
-        let rows: Vec<usize> =
-            calls(&bare, &f).iter().map(|at| bare[..*at].matches('\n').count()).collect();
+        let rows: Vec<usize> = calls(&bare, &f)
+            .iter()
+            .map(|at| bare[..*at].matches('\n').count())
+            .collect();
         assert_eq!(rows, [0, 2]);
     }
 

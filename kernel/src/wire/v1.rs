@@ -52,15 +52,49 @@ impl Delta {
     /// These fields at this index.
     #[must_use]
     pub fn new(i: Index, fields: Fields) -> Self {
-        let Fields { c, k, o, m, f, t, at } = fields;
-        Self { i, c, k, o, m, f, t, at }
+        let Fields {
+            c,
+            k,
+            o,
+            m,
+            f,
+            t,
+            at,
+        } = fields;
+        Self {
+            i,
+            c,
+            k,
+            o,
+            m,
+            f,
+            t,
+            at,
+        }
     }
 
     /// The fields without the index.
     #[must_use]
     pub fn fields(&self) -> Fields {
-        let Self { c, k, o, m, f, t, at, .. } = self.clone();
-        Fields { c, k, o, m, f, t, at }
+        let Self {
+            c,
+            k,
+            o,
+            m,
+            f,
+            t,
+            at,
+            ..
+        } = self.clone();
+        Fields {
+            c,
+            k,
+            o,
+            m,
+            f,
+            t,
+            at,
+        }
     }
 }
 
@@ -332,7 +366,9 @@ impl<'de> Deserialize<'de> for Sum {
         if text.len() != 16 {
             return Err(serde::de::Error::custom("a sum is 16 hexadecimal digits"));
         }
-        u64::from_str_radix(&text, 16).map(Self).map_err(serde::de::Error::custom)
+        u64::from_str_radix(&text, 16)
+            .map(Self)
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -352,6 +388,13 @@ mod tests {
     fn a_reply_with_an_unknown_field_is_understood() {
         let body = r#"{"i":7,"r":"postponed","why":"new"}"#;
         let line: PushResult = serde_json::from_str(body).unwrap();
-        assert_eq!(line, PushResult { i: 7, r: Verdict::Other, code: None });
+        assert_eq!(
+            line,
+            PushResult {
+                i: 7,
+                r: Verdict::Other,
+                code: None
+            }
+        );
     }
 }

@@ -9,7 +9,9 @@ use super::{Report, Rule};
 pub(super) fn lengths(right: &[&str], wrong: &[&str], report: &mut Report<'_>) {
     let mut all: Vec<usize> = right.iter().chain(wrong).map(|t| chars(t)).collect();
     all.sort_unstable();
-    let (Some(short), Some(long)) = (all.first(), all.last()) else { return };
+    let (Some(short), Some(long)) = (all.first(), all.last()) else {
+        return;
+    };
     if long * 10 > short * 17 && long - short > 16 {
         let text = format!("answer lengths {all:?} differ too much (1.7 times or 16 characters)");
         report.add(Rule::Length, text);
@@ -20,10 +22,16 @@ pub(super) fn lengths(right: &[&str], wrong: &[&str], report: &mut Report<'_>) {
         let longest = wrong.iter().map(|w| chars(w)).max().unwrap_or(0);
         let shortest = wrong.iter().map(|w| chars(w)).min().unwrap_or(0);
         if as_long < 2 || longest < n {
-            report.add(Rule::Length, format!("too few false answers are as long as {key:?}"));
+            report.add(
+                Rule::Length,
+                format!("too few false answers are as long as {key:?}"),
+            );
         }
         if shortest > n {
-            report.add(Rule::Length, format!("no false answer is as short as {key:?}"));
+            report.add(
+                Rule::Length,
+                format!("no false answer is as short as {key:?}"),
+            );
         }
     }
 }
@@ -32,7 +40,10 @@ pub(super) fn lengths(right: &[&str], wrong: &[&str], report: &mut Report<'_>) {
 /// reader knows.
 pub(super) fn giveaways(right: &[&str], wrong: &[&str], report: &mut Report<'_>) {
     type Odd = fn(&str, &[&str]) -> bool;
-    let traits: [(Odd, &str); 2] = [(odd_negation, "a negation"), (odd_first_word, "the first word")];
+    let traits: [(Odd, &str); 2] = [
+        (odd_negation, "a negation"),
+        (odd_first_word, "the first word"),
+    ];
     for (odd, name) in traits {
         let (mut found, mut draws) = (0, 0);
         for key in right {

@@ -18,7 +18,10 @@ pub(super) fn check(concept: &Concept, aspect: &Aspect, report: &mut Report<'_>)
     let (right, wrong) = (live(&aspect.right), live(&aspect.wrong));
     if !(1..=3).contains(&right.len()) || wrong.len() < 4 {
         let (r, w) = (right.len(), wrong.len());
-        report.add(Rule::Numbers, format!("{r} true and {w} false answers; needs 1 to 3 and 4"));
+        report.add(
+            Rule::Numbers,
+            format!("{r} true and {w} false answers; needs 1 to 3 and 4"),
+        );
         return;
     }
     keys(aspect, report);
@@ -27,11 +30,15 @@ pub(super) fn check(concept: &Concept, aspect: &Aspect, report: &mut Report<'_>)
     }
     for answer in &right {
         if answer.pull.is_some() || answer.true_when.is_some() {
-            report.add(Rule::Key, format!("a true answer has no pull: {:?}", answer.text));
+            report.add(
+                Rule::Key,
+                format!("a true answer has no pull: {:?}", answer.text),
+            );
         }
     }
     false_answers(aspect, &wrong, report);
-    let texts = |list: &'_ [Answer]| -> Vec<String> { list.iter().map(|a| a.text.clone()).collect() };
+    let texts =
+        |list: &'_ [Answer]| -> Vec<String> { list.iter().map(|a| a.text.clone()).collect() };
     let (r, w) = (texts(&right), texts(&wrong));
     let r: Vec<&str> = r.iter().map(String::as_str).collect();
     let w: Vec<&str> = w.iter().map(String::as_str).collect();
@@ -40,7 +47,10 @@ pub(super) fn check(concept: &Concept, aspect: &Aspect, report: &mut Report<'_>)
     report.one_sided(&r, &w, &concept.terms);
     let all: Vec<&str> = r.iter().chain(&w).copied().collect();
     for (at, a) in all.iter().enumerate() {
-        if all[at + 1..].iter().any(|b| a.to_lowercase() == b.to_lowercase()) {
+        if all[at + 1..]
+            .iter()
+            .any(|b| a.to_lowercase() == b.to_lowercase())
+        {
             report.add(Rule::Id, format!("two answers say the same: {a:?}"));
         }
     }
@@ -51,7 +61,10 @@ pub(super) fn check(concept: &Concept, aspect: &Aspect, report: &mut Report<'_>)
         report.prose(lead, 20);
         for answer in &all {
             if text::count(lead) + text::count(answer) > CLAIM_WORDS {
-                report.add(Rule::Prose, format!("a claim over {CLAIM_WORDS} words: {answer}"));
+                report.add(
+                    Rule::Prose,
+                    format!("a claim over {CLAIM_WORDS} words: {answer}"),
+                );
             }
         }
     }
@@ -66,7 +79,10 @@ fn keys(aspect: &Aspect, report: &mut Report<'_>) {
         report.add(Rule::Key, "`code` and `lang` go together");
     }
     if aspect.scenes.len() < 2 {
-        report.add(Rule::Numbers, format!("{} scenes, needs 2", aspect.scenes.len()));
+        report.add(
+            Rule::Numbers,
+            format!("{} scenes, needs 2", aspect.scenes.len()),
+        );
     }
     let question = aspect.question.trim();
     if question.matches('?').count() != 1 || !question.ends_with('?') {
@@ -89,10 +105,16 @@ fn one_answer(answer: &Answer, report: &mut Report<'_>) {
     let text = answer.text.as_str();
     report.prose(text, ANSWER_WORDS);
     if text::chars(text) > OPTION_CHARS {
-        report.add(Rule::Length, format!("an answer over {OPTION_CHARS} characters: {text}"));
+        report.add(
+            Rule::Length,
+            format!("an answer over {OPTION_CHARS} characters: {text}"),
+        );
     }
     if text.ends_with('.') || text.trim() != text || text.is_empty() {
-        report.add(Rule::Key, format!("an answer ends with a full stop or in white space: {text:?}"));
+        report.add(
+            Rule::Key,
+            format!("an answer ends with a full stop or in white space: {text:?}"),
+        );
     }
 }
 
@@ -103,7 +125,10 @@ fn false_answers(aspect: &Aspect, wrong: &[Answer], report: &mut Report<'_>) {
         report.add(Rule::Key, "pull is 1, 2 or 3");
     }
     if wrong.iter().filter(|w| w.pull() >= 2).count() < 2 {
-        report.add(Rule::Numbers, "fewer than 2 false answers with a pull of 2 or more");
+        report.add(
+            Rule::Numbers,
+            "fewer than 2 false answers with a pull of 2 or more",
+        );
     }
     for answer in wrong {
         match &answer.true_when {
@@ -112,7 +137,10 @@ fn false_answers(aspect: &Aspect, wrong: &[Answer], report: &mut Report<'_>) {
                 report.add(Rule::Condition, text);
             }
             None if answer.pull() == 3 && aspect.probe.is_none() => {
-                let text = format!("pull 3 with neither a probe nor true_when: {:?}", answer.text);
+                let text = format!(
+                    "pull 3 with neither a probe nor true_when: {:?}",
+                    answer.text
+                );
                 report.add(Rule::Condition, text);
             }
             _ => {}
@@ -135,11 +163,19 @@ fn stem(aspect: &Aspect, scene: &str, right: &[&str], wrong: &[&str], report: &m
     let key = right.iter().map(share).min().unwrap_or(0);
     let other = wrong.iter().map(share).max().unwrap_or(0);
     if key > other + 1 {
-        report.add(Rule::Stem, format!("the key echoes the stem more than the others: {ask}"));
+        report.add(
+            Rule::Stem,
+            format!("the key echoes the stem more than the others: {ask}"),
+        );
     }
     let shown = format!("{ask}{}", aspect.code.as_deref().unwrap_or(""));
     let lead = aspect.lead.as_deref().unwrap_or("");
-    let spoken = right.iter().chain(wrong).copied().collect::<Vec<_>>().join(" ");
+    let spoken = right
+        .iter()
+        .chain(wrong)
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ");
     for name in NAMES.find_iter(&spoken).map(|m| m.as_str()) {
         if lead.contains(name) && !shown.contains(name) {
             let text = format!("answers speak of {name:?}, which this scene does not name: {ask}");

@@ -32,16 +32,30 @@ pub(super) fn check(concept: &Concept, report: &mut Report<'_>) {
 
 impl Concept {
     fn is_own(&self) -> bool {
-        self.slug.as_str().starts_with(crate::catalogue::ORGANISATION_PREFIX)
+        self.slug
+            .as_str()
+            .starts_with(crate::catalogue::ORGANISATION_PREFIX)
     }
 }
 
 fn ids(concept: &Concept, report: &mut Report<'_>) {
     let lists: [(&str, Vec<&str>); 4] = [
-        ("aspect", concept.aspects.iter().map(|x| x.id.as_str()).collect()),
-        ("item", concept.items.iter().map(|x| x.id.as_str()).collect()),
-        ("template", concept.templates.iter().map(|x| x.id.as_str()).collect()),
-        ("detector", concept.detectors.iter().map(|x| x.id.as_str()).collect()),
+        (
+            "aspect",
+            concept.aspects.iter().map(|x| x.id.as_str()).collect(),
+        ),
+        (
+            "item",
+            concept.items.iter().map(|x| x.id.as_str()).collect(),
+        ),
+        (
+            "template",
+            concept.templates.iter().map(|x| x.id.as_str()).collect(),
+        ),
+        (
+            "detector",
+            concept.detectors.iter().map(|x| x.id.as_str()).collect(),
+        ),
     ];
     for (what, list) in lists {
         let mut seen = BTreeSet::new();
@@ -52,7 +66,10 @@ fn ids(concept: &Concept, report: &mut Report<'_>) {
             // Ids are parts of an address, whose separators they may not hold.
             let sound = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
             if id.is_empty() || !id.bytes().all(sound) {
-                report.add(Rule::Id, format!("{what} `{id}`: an id is of a-z, 0-9 and -"));
+                report.add(
+                    Rule::Id,
+                    format!("{what} `{id}`: an id is of a-z, 0-9 and -"),
+                );
             }
         }
     }
@@ -70,7 +87,10 @@ fn numbers(concept: &Concept, report: &mut Report<'_>) {
     let mut least = |what: &str, is: usize, least: usize| {
         if is < least {
             let depth = concept.depth;
-            report.add(Rule::Numbers, format!("{is} {what}, depth {depth:?} needs {least}"));
+            report.add(
+                Rule::Numbers,
+                format!("{is} {what}, depth {depth:?} needs {least}"),
+            );
         }
     };
     least("aspects", aspects, least_aspects);
@@ -78,10 +98,19 @@ fn numbers(concept: &Concept, report: &mut Report<'_>) {
     least("detectors", detectors.len(), least_detectors);
     let runs = concept.aspects.iter().any(|a| a.probe.is_some());
     if concept.depth == Depth::Full && runs {
-        least("templates", concept.templates.iter().filter(|t| !t.retired).count(), 1);
+        least(
+            "templates",
+            concept.templates.iter().filter(|t| !t.retired).count(),
+            1,
+        );
     }
     if concept.depth == Depth::Full {
-        let all = [ItemKind::Predict, ItemKind::Bug, ItemKind::Fix, ItemKind::Concept];
+        let all = [
+            ItemKind::Predict,
+            ItemKind::Bug,
+            ItemKind::Fix,
+            ItemKind::Concept,
+        ];
         for kind in all.iter().filter(|k| !items.iter().any(|i| i.kind == **k)) {
             report.add(Rule::Numbers, format!("no curated item of kind {kind:?}"));
         }

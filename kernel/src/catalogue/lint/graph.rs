@@ -12,9 +12,16 @@ const PREREQUISITES: usize = 4;
 pub(super) fn check(catalogue: &Catalogue, findings: &mut Vec<Finding>) {
     for concept in catalogue.iter() {
         let mut add = |text: String| {
-            findings.push(Finding { place: concept.slug.to_string(), rule: Rule::Graph, text });
+            findings.push(Finding {
+                place: concept.slug.to_string(),
+                rule: Rule::Graph,
+                text,
+            });
         };
-        let links = [("parent", &concept.parent), ("replaced_by", &concept.replaced_by)];
+        let links = [
+            ("parent", &concept.parent),
+            ("replaced_by", &concept.replaced_by),
+        ];
         for (key, slug) in links {
             if let Some(slug) = slug.as_ref().filter(|s| catalogue.get(s).is_none()) {
                 add(format!("{key} `{slug}` is unknown"));
@@ -33,7 +40,12 @@ pub(super) fn check(catalogue: &Catalogue, findings: &mut Vec<Finding>) {
 }
 
 fn prerequisites(catalogue: &Catalogue, concept: &Concept, add: &mut impl FnMut(String)) {
-    let wanted = |c: &Concept| c.prerequisites.iter().map(|p| p.slug.clone()).collect::<Vec<_>>();
+    let wanted = |c: &Concept| {
+        c.prerequisites
+            .iter()
+            .map(|p| p.slug.clone())
+            .collect::<Vec<_>>()
+    };
     let n = concept.prerequisites.len();
     if n > PREREQUISITES {
         add(format!("{n} prerequisites, limit {PREREQUISITES}"));
@@ -57,9 +69,16 @@ fn prerequisites(catalogue: &Catalogue, concept: &Concept, add: &mut impl FnMut(
                     .is_some_and(|o| closure(catalogue, o, wanted).contains(slug))
         });
         if let Some(other) = through {
-            add(format!("prerequisite `{slug}` is implied through `{}`", other.slug));
+            add(format!(
+                "prerequisite `{slug}` is implied through `{}`",
+                other.slug
+            ));
         }
-        let twice = concept.prerequisites.iter().filter(|other| other.slug == *slug).count();
+        let twice = concept
+            .prerequisites
+            .iter()
+            .filter(|other| other.slug == *slug)
+            .count();
         if twice > 1 {
             add(format!("prerequisite `{slug}` is named twice"));
         }

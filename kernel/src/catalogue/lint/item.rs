@@ -9,23 +9,45 @@ pub(super) fn check(concept: &Concept, item: &CuratedItem, report: &mut Report<'
     if concept.aspect(&item.aspect).is_none() {
         report.add(Rule::Id, format!("there is no aspect `{}`", item.aspect));
     }
-    let keys: Vec<&str> =
-        item.options.iter().filter(|o| o.key).map(|o| o.text.as_str()).collect();
-    let wrong: Vec<&str> =
-        item.options.iter().filter(|o| !o.key).map(|o| o.text.as_str()).collect();
+    let keys: Vec<&str> = item
+        .options
+        .iter()
+        .filter(|o| o.key)
+        .map(|o| o.text.as_str())
+        .collect();
+    let wrong: Vec<&str> = item
+        .options
+        .iter()
+        .filter(|o| !o.key)
+        .map(|o| o.text.as_str())
+        .collect();
     let ([key], 3) = (&keys[..], wrong.len()) else {
         let (k, n) = (keys.len(), item.options.len());
-        report.add(Rule::Numbers, format!("{n} options with {k} keys; needs 4 with 1"));
+        report.add(
+            Rule::Numbers,
+            format!("{n} options with {k} keys; needs 4 with 1"),
+        );
         return;
     };
-    if wrong.iter().enumerate().any(|(at, w)| w == key || wrong[at + 1..].contains(w)) {
+    if wrong
+        .iter()
+        .enumerate()
+        .any(|(at, w)| w == key || wrong[at + 1..].contains(w))
+    {
         report.add(Rule::Id, "two options say the same");
     }
     report.prose(&item.stem, 60);
     report.one_sided(&[key], &wrong, &concept.terms);
-    report.minute(&item.stem, item.options.iter().map(|o| o.text.as_str()), item.code.as_deref());
+    report.minute(
+        &item.stem,
+        item.options.iter().map(|o| o.text.as_str()),
+        item.code.as_deref(),
+    );
     if text::is_negated(&item.stem) && !item.negated {
-        report.add(Rule::Stem, format!("negated without negated = true: {}", item.stem));
+        report.add(
+            Rule::Stem,
+            format!("negated without negated = true: {}", item.stem),
+        );
     }
     if item.kind != ItemKind::Predict {
         lengths(key, &wrong, report);
@@ -37,7 +59,10 @@ pub(super) fn check(concept: &Concept, item: &CuratedItem, report: &mut Report<'
             report.add(Rule::Prose, format!("an option too long: {text}"));
         }
         if text::chars(text) > OPTION_CHARS {
-            report.add(Rule::Length, format!("an option over {OPTION_CHARS} characters: {text}"));
+            report.add(
+                Rule::Length,
+                format!("an option over {OPTION_CHARS} characters: {text}"),
+            );
         }
     }
     match (&item.code, item.kind) {
@@ -60,6 +85,9 @@ fn lengths(key: &str, wrong: &[&str], report: &mut Report<'_>) {
     }
     let (long, short) = (longest.max(n), shortest.min(n));
     if long * 10 > short * 19 && long - short > 20 {
-        report.add(Rule::Length, format!("option lengths {short} to {long} differ too much"));
+        report.add(
+            Rule::Length,
+            format!("option lengths {short} to {long} differ too much"),
+        );
     }
 }

@@ -86,7 +86,10 @@ impl Report<'_> {
     }
 
     fn at(&mut self, part: &str) -> Report<'_> {
-        Report { place: format!("{}/{part}", self.place), findings: self.findings }
+        Report {
+            place: format!("{}/{part}", self.place),
+            findings: self.findings,
+        }
     }
 }
 
@@ -95,7 +98,13 @@ pub fn lint(catalogue: &Catalogue) -> Vec<Finding> {
     let mut findings = Vec::new();
     for concept in catalogue.iter() {
         let place = concept.slug.to_string();
-        check(concept, &mut Report { findings: &mut findings, place });
+        check(
+            concept,
+            &mut Report {
+                findings: &mut findings,
+                place,
+            },
+        );
     }
     graph::check(catalogue, &mut findings);
     detectors(catalogue, &mut findings);
@@ -111,7 +120,11 @@ fn check(concept: &Concept, report: &mut Report<'_>) {
         item::check(concept, item, &mut report.at(&format!("item {}", item.id)));
     }
     for template in concept.templates.iter().filter(|t| !t.retired) {
-        template::check(concept, template, &mut report.at(&format!("template {}", template.id)));
+        template::check(
+            concept,
+            template,
+            &mut report.at(&format!("template {}", template.id)),
+        );
     }
 }
 
@@ -120,7 +133,11 @@ fn detectors(catalogue: &Catalogue, findings: &mut Vec<Finding>) {
         Ok(tagger) => tagger,
         Err(error) => {
             let place = format!("{}/detector {}", error.concept, error.detector);
-            findings.push(Finding { place, rule: Rule::Detector, text: error.reason });
+            findings.push(Finding {
+                place,
+                rule: Rule::Detector,
+                text: error.reason,
+            });
             return;
         }
     };
@@ -128,7 +145,11 @@ fn detectors(catalogue: &Catalogue, findings: &mut Vec<Finding>) {
         for detector in concept.detectors.iter().filter(|d| !d.retired) {
             let place = format!("{}/detector {}", concept.slug, detector.id);
             for text in tagger.misses(&concept.slug, detector) {
-                findings.push(Finding { place: place.clone(), rule: Rule::Detector, text });
+                findings.push(Finding {
+                    place: place.clone(),
+                    rule: Rule::Detector,
+                    text,
+                });
             }
         }
     }

@@ -26,11 +26,32 @@ pub(crate) const CODE_COLUMNS: usize = 72;
 pub(crate) const SECONDS: u32 = 60;
 
 const ABSOLUTE: &[&str] = &[
-    "always", "never", "only", "all", "any", "none", "every", "must", "impossible", "nothing",
-    "guarantees", "guaranteed", "completely", "entirely", "anything", "everything",
+    "always",
+    "never",
+    "only",
+    "all",
+    "any",
+    "none",
+    "every",
+    "must",
+    "impossible",
+    "nothing",
+    "guarantees",
+    "guaranteed",
+    "completely",
+    "entirely",
+    "anything",
+    "everything",
 ];
 const HEDGE: &[&str] = &[
-    "may", "might", "usually", "often", "typically", "sometimes", "generally", "possibly",
+    "may",
+    "might",
+    "usually",
+    "often",
+    "typically",
+    "sometimes",
+    "generally",
+    "possibly",
     "normally",
 ];
 const STOP: &[&str] = &[
@@ -71,12 +92,17 @@ pub(crate) fn count(text: &str) -> usize {
 
 /// Words in lower case.
 pub(super) fn words(text: &str) -> BTreeSet<String> {
-    WORD.find_iter(text).map(|m| m.as_str().to_lowercase()).collect()
+    WORD.find_iter(text)
+        .map(|m| m.as_str().to_lowercase())
+        .collect()
 }
 
 /// Words that carry meaning, in lower case.
 pub(super) fn content(text: &str) -> BTreeSet<String> {
-    words(text).into_iter().filter(|w| !STOP.contains(&w.as_str())).collect()
+    words(text)
+        .into_iter()
+        .filter(|w| !STOP.contains(&w.as_str()))
+        .collect()
 }
 
 /// Pieces that end after one of these characters and before white space.
@@ -100,7 +126,9 @@ fn pieces<'a>(text: &'a str, ends: &[char]) -> Vec<&'a str> {
 /// before it may say what is not there.
 pub(super) fn is_negated(stem: &str) -> bool {
     let pieces = pieces(stem.trim(), &['.', '!', '?', '”']);
-    pieces.last().is_some_and(|question| NEGATION.is_match(question))
+    pieces
+        .last()
+        .is_some_and(|question| NEGATION.is_match(question))
 }
 
 /// Seconds to read and decide: 200 words a minute, 2 s a line of code, 12 s.
@@ -162,7 +190,10 @@ impl Report<'_> {
     ) {
         let s = seconds(stem, options, code);
         if s > SECONDS {
-            self.add(Rule::Time, format!("about {s} s to read and decide, limit {SECONDS}"));
+            self.add(
+                Rule::Time,
+                format!("about {s} s to read and decide, limit {SECONDS}"),
+            );
         }
     }
 
@@ -175,7 +206,10 @@ impl Report<'_> {
         }
         for line in lines.iter().filter(|l| chars(l) > CODE_COLUMNS) {
             let n = chars(line);
-            self.add(Rule::Code, format!("a line of {n} characters, limit {CODE_COLUMNS}: {line}"));
+            self.add(
+                Rule::Code,
+                format!("a line of {n} characters, limit {CODE_COLUMNS}: {line}"),
+            );
         }
     }
 
@@ -194,7 +228,10 @@ impl Report<'_> {
             self.add(Rule::Source, format!("source names no section: {source:?}"));
         }
         if MARKUP.is_match(source) {
-            self.add(Rule::Source, format!("source holds markup or an address: {source:?}"));
+            self.add(
+                Rule::Source,
+                format!("source holds markup or an address: {source:?}"),
+            );
         }
     }
 
