@@ -1,9 +1,9 @@
 //! Files of keys: private, whole or not there, and on the disk when it says so.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -14,7 +14,7 @@ use crate::Error;
 pub(crate) fn private_dir(path: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(Error::io("make the folder", path, error)),
     }
     check_dir(path)?;
@@ -93,21 +93,34 @@ pub(crate) fn replace(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Error>
 pub(crate) fn create(dir: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
     let path = dir.join(name);
     let waiting = write_waiting(dir, name, bytes)?;
-    // A link, unlike a rename, fails if the name is taken.
-    let linked = fs::hard_link(&waiting, &path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Error::Exists { path: path.clone() },
+    let placed = place(&waiting, &path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Error::Exists { path: path.clone() },
         _ => Error::io("create", &path, error),
     });
-    let removed = fs::remove_file(&waiting).map_err(|error| Error::io("remove", &waiting, error));
-    linked.and(removed)?;
+    clean_up(&waiting, placed)?;
     sync_dir(dir)
 }
 
-fn write_waiting(dir: &Path, name: &str, bytes: &[u8]) -> Result<std::path::PathBuf, Error> {
+/// Renames, unless the name is taken.
+fn place(waiting: &Path, path: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+
+    match renameat_with(CWD, waiting, CWD, path, RenameFlags::NOREPLACE) {
+        // Some file systems (NFS) cannot. A link, too, fails if the name is taken.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(waiting, path)?;
+            fs::remove_file(waiting)
+        }
+        done => Ok(done?),
+    }
+}
+
+fn write_waiting(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, Error> {
     let waiting = dir.join(format!(".{name}.new"));
     // One that a crash left is of no use, and may have another mode.
     match fs::remove_file(&waiting) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(Error::io("remove", &waiting, error));
         }
         _ => {}

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use crate::{Error, Secret, files, fingerprint, open, seal};
 
@@ -78,7 +77,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-pub(crate) const fn is_name(text: &str) -> bool {
+const fn is_name(text: &str) -> bool {
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -134,18 +133,23 @@ impl Vault {
         let dir = data_dir.join(KEYS_DIR);
         files::private_dir(&dir)?;
         let _held = files::lock_dir(&dir)?;
-        let wrapped = dir.join(WRAPPED_FILE);
-        if wrapped.exists() {
-            return Err(Error::Exists { path: wrapped });
+        let path = dir.join(KEK_FILE);
+        if path.exists() {
+            return Err(Error::Exists { path });
         }
-        let kek = Secret::random(random, KEK_LEN)?;
-        files::create(&dir, KEK_FILE, kek.expose())?;
+        // One without keys is what a crash of this very function leaves; nobody's keys are lost.
+        let path = dir.join(WRAPPED_FILE);
+        if path.exists() && !read_file(&path)?.keys.is_empty() {
+            return Err(Error::Exists { path });
+        }
         let vault = Self {
             dir,
-            kek,
+            kek: Secret::random(random, KEK_LEN)?,
             keys: BTreeMap::new(),
         };
         vault.store(&vault.keys)?;
+        // Last, so that what has a KEK is whole.
+        files::create(&vault.dir, KEK_FILE, vault.kek.expose())?;
         Ok(vault)
     }
 
@@ -285,19 +289,26 @@ impl Vault {
 }
 
 fn load(dir: &Path, kek: &Secret) -> Result<BTreeMap<String, Wrapped>, Error> {
-    let path = dir.join(WRAPPED_FILE);
-    let (text, _): (Zeroizing<Vec<u8>>, u64) = files::read_private(&path, MAX_WRAPPED)?;
-    let file: WrappedFile = serde_json::from_slice(&text).map_err(|source| Error::Damaged {
-        path: path.clone(),
-        source: Some(source),
-    })?;
+    let file = read_file(&dir.join(WRAPPED_FILE))?;
+    if file.kek == fingerprint(kek) {
+        Ok(file.keys)
+    } else {
+        Err(Error::OtherKek)
+    }
+}
+
+fn read_file(path: &Path) -> Result<WrappedFile, Error> {
+    let (text, _) = files::read_private(path, MAX_WRAPPED)?;
+    let damaged = |source| Error::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    let file: WrappedFile =
+        serde_json::from_slice(&text).map_err(|source| damaged(Some(source)))?;
     if file.v != FORMAT || !file.keys.keys().all(|name| is_name(name)) {
-        return Err(Error::Damaged { path, source: None });
+        return Err(damaged(None));
     }
-    if file.kek != fingerprint(kek) {
-        return Err(Error::OtherKek);
-    }
-    Ok(file.keys)
+    Ok(file)
 }
 
 fn context(name: &str, version: u32) -> Vec<u8> {
@@ -380,6 +391,14 @@ mod tests {
             Vault::create(dir.path(), &random),
             Err(Error::Exists { .. })
         ));
+        let (kek, aside) = (dir.path().join("keys/kek"), dir.path().join("kek"));
+        fs::rename(&kek, &aside).unwrap();
+        let lost = Vault::create(dir.path(), &random);
+        assert!(
+            matches!(lost, Err(Error::Exists { .. })),
+            "keys without their KEK are kept"
+        );
+        fs::rename(&aside, &kek).unwrap();
         fs::remove_file(dir.path().join("keys/wrapped.json")).unwrap();
         assert!(matches!(
             Vault::create(dir.path(), &random),
@@ -388,6 +407,16 @@ mod tests {
         vault.store(&vault.keys).unwrap();
         let again = Vault::open(dir.path()).unwrap();
         assert_eq!(again.key(name::DB).unwrap().expose(), key.expose());
+    }
+
+    #[test]
+    fn a_create_that_crashed_half_way_may_be_run_again() {
+        let (dir, random) = (tempfile::tempdir().unwrap(), SystemRandom::new());
+        Vault::create(dir.path(), &random).unwrap();
+        fs::remove_file(dir.path().join("keys/kek")).unwrap();
+        let mut again = Vault::create(dir.path(), &random).unwrap();
+        again.ensure_key(name::DB, &random).unwrap();
+        Vault::open(dir.path()).unwrap();
     }
 
     #[test]

@@ -49,16 +49,11 @@ pub enum Entry {
         /// Rises with each restore.
         generation: u64,
     },
-    /// A device was enrolled. Kept to the month.
+    /// A device was enrolled. Kept to the month, and sealed as a whole under `k_link`: ids in
+    /// the order of enrolment could be laid beside the order of subjects' first hours.
     Enrol {
-        /// The device.
-        #[serde(with = "hex::serde")]
-        device: [u8; 16],
-        /// Whose it is.
-        #[serde(with = "hex::serde")]
-        person: [u8; 16],
-        /// Person ↔ subject, sealed under `k_link`.
-        link: HexBytes,
+        /// Device, person, and the sealed link to the subject.
+        sealed: HexBytes,
     },
     /// A device's certificates hold no more.
     Revoke {
@@ -127,7 +122,7 @@ impl Entry {
             Self::Revoke { serials, .. } => {
                 serials.len() <= 64 && serials.iter().all(|it| (1..=20).contains(&it.0.len()))
             }
-            Self::Enrol { link, .. } => link.0.len() <= 1024,
+            Self::Enrol { sealed } => sealed.0.len() <= 1024,
             _ => true,
         }
     }

@@ -29,13 +29,9 @@ fn revoke(device: u8) -> Entry {
 }
 
 fn entries() -> Vec<Entry> {
-    let link = HexBytes(vec![9; 45]);
+    let sealed = HexBytes(vec![9; 120]);
     vec![
-        Entry::Enrol {
-            device: [1; 16],
-            person: [2; 16],
-            link,
-        },
+        Entry::Enrol { sealed },
         revoke(1),
         Entry::Leaver { person: [2; 16] },
         Entry::Exclude {
