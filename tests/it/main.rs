@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The end-to-end suite: one binary, one file an area, against the built programs.
+
+mod layers;
