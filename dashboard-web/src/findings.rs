@@ -78,7 +78,11 @@ pub(crate) fn overall(rows: &[ConceptRow]) -> Option<Retention> {
 pub(crate) fn ranked(rows: &[ConceptRow]) -> Vec<&ConceptRow> {
     let mut ranked: Vec<&ConceptRow> = rows.iter().collect();
     ranked.sort_by(|a, b| {
-        let known = |r: &ConceptRow| r.cell.retention().map_or(-1.0, |r| r.value);
+        let known = |r: &ConceptRow| match r.cell {
+            Cell::Few => -1.0,
+            Cell::Shown { retention, .. } => retention.value,
+            Cell::Between { lo, hi } => f64::midpoint(lo, hi),
+        };
         a.band
             .cmp(&b.band)
             .then(b.risk.cmp(&a.risk))
@@ -153,7 +157,7 @@ pub(crate) fn lede(counted: u32, rows: &[ConceptRow], overall: Option<Retention>
             words::count(all, "concept")
         ),
         _ => format!(
-            "Five or more have shown {} of the {} that five or more met.",
+            "They cover {} of the {} that five or more of them met.",
             words::number(covered),
             words::count(all, "concept")
         ),
@@ -273,10 +277,10 @@ pub(crate) fn changes(
         let concept = Some(row.concept.clone());
         match (before(previous, &row.concept.slug), row.cell) {
             (Some(_), Cell::Shown { .. }) if both(previous, row).is_some() => {
-                if let Some((a, b)) = both(previous, row) {
-                    if let Some(change) = movement(concept, a, b, overall) {
-                        moved.push(((b.value - a.value).abs(), change));
-                    }
+                if let Some((a, b)) = both(previous, row)
+                    && let Some(change) = movement(concept, a, b, overall)
+                {
+                    moved.push(((b.value - a.value).abs(), change));
                 }
             }
             (None | Some(Cell::Few), Cell::Shown { n_demonstrated, .. }) => first.push(Change {
@@ -569,7 +573,7 @@ mod tests {
         );
         assert_eq!(
             places[2].text,
-            "Of the 9 people who know it, about a third would still know it in a month."
+            "Of the 9 people who know it, about two fifths would still know it in a month."
         );
     }
 }

@@ -188,6 +188,11 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// "Larkfield’s", "Larkfield Instruments’".
+    pub(crate) fn whose(&self) -> String {
+        words::possessive(&self.shell.organisation)
+    }
+
     pub(crate) fn css(&self) -> String {
         crate::assets::href("style.css")
     }

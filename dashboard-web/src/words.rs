@@ -66,7 +66,7 @@ pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
@@ -115,6 +115,18 @@ pub(crate) fn mid_sentence(title: &str) -> String {
     }
 }
 
+/// "Larkfield’s", "Larkfield Instruments’".
+pub(crate) fn possessive(name: &str) -> String {
+    format!(
+        "{name}{}",
+        if name.ends_with(['s', 'S']) {
+            "’"
+        } else {
+            "’s"
+        }
+    )
+}
+
 /// "a", "a and b", "a, b and c".
 pub(crate) fn list(items: &[String]) -> String {
     match items {
@@ -144,12 +156,11 @@ pub(crate) fn retention(r: Retention) -> String {
     }
 }
 
-/// "66–93": where the true value lies in eight of ten cases.
+/// "66–93": where the true value lies in eight of ten cases; empty beside a mere bound.
 pub(crate) fn interval(r: Retention) -> String {
     match r.precision {
         Precision::Exact => format!("{}–{}", percent(r.lo), percent(r.hi)),
-        Precision::AtLeast90 => "90–100".to_owned(),
-        Precision::AtMost10 => "0–10".to_owned(),
+        Precision::AtLeast90 | Precision::AtMost10 => String::new(),
     }
 }
 
@@ -161,7 +172,9 @@ pub(crate) fn share(value: f64) -> &'static str {
         v if v >= 0.70 => "about three quarters",
         v if v >= 0.60 => "about two thirds",
         v if v >= 0.45 => "about half",
-        v if v >= 0.30 => "about a third",
+        v if v >= 0.37 => "about two fifths",
+        v if v >= 0.29 => "about a third",
+        v if v >= 0.22 => "about a quarter",
         v if v >= 0.15 => "about a fifth",
         _ => "very little",
     }
@@ -278,6 +291,15 @@ mod tests {
         assert_eq!(percent(f64::NAN), 0);
         assert_eq!(percent(7.0), 100);
         assert_eq!(percent(-1.0), 0);
+    }
+
+    #[test]
+    fn whose_it_is_has_no_second_s() {
+        assert_eq!(possessive("Larkfield"), "Larkfield’s");
+        assert_eq!(
+            possessive("Larkfield Instruments"),
+            "Larkfield Instruments’"
+        );
     }
 
     #[test]

@@ -81,7 +81,11 @@ impl DomainChart {
             ),
             _ => (
                 "No retention is shown in this domain".to_owned(),
-                "none shown by five people yet".to_owned(),
+                if covered > 0 {
+                    "shown only as a band".to_owned()
+                } else {
+                    "none shown by five people yet".to_owned()
+                },
             ),
         };
         Self {

@@ -31,7 +31,6 @@ pub(crate) struct Graph {
 
 struct Node {
     href: String,
-    label: String,
     class: &'static str,
     x: u32,
     y: u32,
@@ -50,7 +49,6 @@ impl Node {
         };
         Self {
             href: of.concept.href(),
-            label: format!("{slug}, {}", of.words()),
             class: if of.cell.is_none() && class.is_empty() {
                 "none"
             } else {

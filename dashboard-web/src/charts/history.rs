@@ -42,7 +42,8 @@ struct Run {
     area: String,
     upper: String,
     lower: String,
-    line: String,
+    /// One for each stretch with values: within a band after a leaving there is none.
+    lines: Vec<String>,
 }
 
 struct Dot {
@@ -147,7 +148,7 @@ impl History {
         let mut shown = points
             .iter()
             .filter_map(|(d, c)| c.retention().map(|r| (d, r)));
-        match (shown.next(), shown.last()) {
+        match (shown.next(), shown.next_back()) {
             (Some((d, a)), Some((e, b))) => format!(
                 "Retention of {concept} after 30 days: {}% on {}, {}% on {}.",
                 words::percent(a.value),
@@ -179,15 +180,16 @@ impl History {
                 text: format!("{}%", words::percent(value)),
             });
         }
-        if let (Some(&(at, value)), true) = (shown.first(), shown.len() > 1) {
-            if shown.last().is_some_and(|l| l.0 - at > 12.0) {
-                self.labels.push(Label {
-                    x: coord(at + 1.5),
-                    y: coord((y(value) + 20.0).min(TOP + HEIGHT - 6.0)),
-                    anchor: "start",
-                    text: words::percent(value).to_string(),
-                });
-            }
+        // The first one too, where the two do not meet.
+        if let (Some(&(at, value)), Some(&(end, _))) = (shown.first(), shown.last())
+            && end - at > 12.0
+        {
+            self.labels.push(Label {
+                x: coord(at + 1.5),
+                y: coord((y(value) + 20.0).min(TOP + HEIGHT - 6.0)),
+                anchor: "start",
+                text: words::percent(value).to_string(),
+            });
         }
     }
 
@@ -221,27 +223,62 @@ impl Run {
         if steps.is_empty() {
             return None;
         }
-        let flat = |f: fn(&Step) -> Option<f64>| -> Vec<String> {
-            steps
-                .iter()
-                .filter_map(|s| f(s).map(|v| (s, v)))
-                .flat_map(|(s, v)| {
-                    let y = coord((1.0 - v.clamp(0.0, 1.0)) * 100.0);
-                    [
-                        format!("{},{y}", coord(s.x0)),
-                        format!("{},{y}", coord(s.x1)),
-                    ]
-                })
-                .collect()
+        let points = |s: &Step, v: f64| {
+            let y = coord((1.0 - v.clamp(0.0, 1.0)) * 100.0);
+            [
+                format!("{},{y}", coord(s.x0)),
+                format!("{},{y}", coord(s.x1)),
+            ]
         };
-        let (upper, lower) = (flat(|s| Some(s.hi)), flat(|s| Some(s.lo)));
+        let upper: Vec<String> = steps.iter().flat_map(|s| points(s, s.hi)).collect();
+        let lower: Vec<String> = steps.iter().flat_map(|s| points(s, s.lo)).collect();
+        let lines = steps
+            .split(|s| s.value.is_none())
+            .filter(|stretch| !stretch.is_empty())
+            .map(|stretch| {
+                let line: Vec<String> = stretch
+                    .iter()
+                    .filter_map(|s| s.value.map(|v| points(s, v)))
+                    .flatten()
+                    .collect();
+                line.join(" ")
+            })
+            .collect();
         let mut area = upper.clone();
         area.extend(lower.iter().rev().cloned());
         Some(Self {
             area: area.join(" "),
             upper: upper.join(" "),
             lower: lower.join(" "),
-            line: flat(|s| s.value).join(" "),
+            lines,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(x0: f64, x1: f64, value: Option<f64>) -> Step {
+        Step {
+            x0,
+            x1,
+            value,
+            lo: 0.4,
+            hi: 0.8,
+        }
+    }
+
+    #[test]
+    fn the_line_breaks_where_only_a_band_is_published() {
+        let steps = [
+            step(0.0, 20.0, Some(0.5)),
+            step(20.0, 40.0, None),
+            step(40.0, 100.0, Some(0.75)),
+        ];
+        let run = Run::new(&steps).expect("there are steps");
+        assert_eq!(run.lines, ["0,50 20,50", "40,25 100,25"]);
+        assert_eq!(run.area.split(' ').count(), 12, "the area goes on");
+        assert!(Run::new(&[]).is_none());
     }
 }

@@ -428,15 +428,19 @@ impl HealthPage {
     }
 
     fn lede(&self) -> String {
-        let of = |state| self.areas.iter().filter(|a| a.state == state).count() as u64;
-        format!(
-            "{} looked at: {} good, {} to care for, {} broken, {} not set up.",
-            words::capital(&words::count_were(self.areas.len() as u64, "area")),
-            of(AreaState::Good),
-            of(AreaState::Care),
-            of(AreaState::Broken),
-            of(AreaState::Off)
-        )
+        let told: Vec<String> = [
+            (AreaState::Good, "good"),
+            (AreaState::Care, "to care for"),
+            (AreaState::Broken, "broken"),
+            (AreaState::Off, "not set up"),
+        ]
+        .into_iter()
+        .map(|(state, word)| (self.areas.iter().filter(|a| a.state == state).count(), word))
+        .filter(|&(n, _)| n > 0)
+        .map(|(n, word)| format!("{} {word}", words::number(n as u64)))
+        .collect();
+        let looked = words::capital(&words::count_were(self.areas.len() as u64, "area"));
+        format!("{looked} looked at: {}.", words::list(&told))
     }
 }
 
@@ -503,9 +507,9 @@ impl DevicesPage {
             .collect();
         let finding = match self.total {
             0 => "No device is enrolled yet.".to_owned(),
-            1 => "One device is enrolled.".to_owned(),
+            1 => "One device was enrolled.".to_owned(),
             n => format!(
-                "{} devices are enrolled.",
+                "{} devices were enrolled.",
                 words::capital(&words::number(n))
             ),
         };

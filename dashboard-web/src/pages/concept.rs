@@ -5,7 +5,6 @@ use jiff::civil::Date;
 
 use crate::charts::graph::Graph;
 use crate::charts::history::History;
-use crate::charts::track::BasisDot;
 use crate::error::Error;
 use crate::figures::{Cell, ConceptRef, Retention, Snapshot};
 use crate::findings::Tile;
@@ -18,7 +17,7 @@ use crate::words;
 pub struct ConceptPage {
     /// The frame.
     pub shell: Shell,
-    /// Which snapshot, if one was made.
+    /// Which snapshot, if one with figures was made.
     pub snapshot: Option<Snapshot>,
     /// The concept.
     pub concept: ConceptRef,
@@ -101,7 +100,6 @@ struct ConceptTemplate<'a> {
     page: &'a ConceptPage,
     finding: String,
     tiles: Vec<Tile>,
-    basis: Option<BasisDot>,
     withheld: Option<Withheld>,
     history_heading: String,
     history: Option<History>,
@@ -135,7 +133,6 @@ impl ConceptPage {
             frame,
             finding: self.finding(),
             tiles: self.tiles(),
-            basis: self.retention().map(|r| BasisDot::new(r.basis)),
             withheld: self.withheld(),
             history_heading: self.history_heading(),
             history: History::new(&self.concept.title, &points, end, &self.shell),
@@ -149,13 +146,6 @@ impl ConceptPage {
             page: self,
         }
         .render()?)
-    }
-
-    fn retention(&self) -> Option<Retention> {
-        match &self.standing {
-            Standing::Published { cell, .. } => cell.retention(),
-            Standing::LeftOut { .. } => None,
-        }
     }
 
     fn finding(&self) -> String {
@@ -172,24 +162,27 @@ impl ConceptPage {
             } => {
                 let n = words::capital(&words::number(u64::from(*n_demonstrated)));
                 let tail = match retention.value {
-                    v if v >= 0.75 => "and most still will know it in a month",
-                    v if v >= 0.55 => "and more than half will still know it in a month",
-                    v if v >= 0.45 => "and about half will still know it in a month",
-                    _ => "but less than half will still know it in a month",
+                    v if v >= 0.70 => "and most still will in a month",
+                    v if v >= 0.55 => "and more than half still will in a month",
+                    v if v >= 0.45 => "and about half still will in a month",
+                    _ => "but fewer than half still will in a month",
                 };
-                format!("{n} engineers have shown that they understand {title}, {tail}.")
+                format!("{n} engineers can reason about {title}, {tail}.")
             }
             Standing::Published {
                 cell: Cell::Between { .. },
                 ..
             } => {
-                format!("Five engineers or more have shown that they understand {title}.")
+                format!("Five engineers or more can reason about {title}.")
             }
             Standing::Published {
                 cell: Cell::Few, ..
             } => format!(
-                "Five people or more met {title}. Fewer than five have shown that they understand it."
+                "Five people or more met {title}. Fewer than five have shown that they can reason about it."
             ),
+            Standing::LeftOut { .. } if self.snapshot.is_none() => {
+                format!("There is no figure for {title} yet.")
+            }
             Standing::LeftOut { .. } => {
                 format!("There is no figure for {title}: too few people met it.")
             }
@@ -286,6 +279,12 @@ impl ConceptPage {
                 text: "Someone left the figures. The exact value returns once three more people’s results change.".to_owned(),
                 into: None,
             }),
+            Standing::LeftOut { .. } if self.snapshot.is_none() => Some(Withheld {
+                title: "Not yet.".to_owned(),
+                text: "Figures are made on Mondays. Below ten counted people there are none at all."
+                    .to_owned(),
+                into: None,
+            }),
             Standing::LeftOut { into } => Some(Withheld {
                 title: "Left out.".to_owned(),
                 text: if into.is_some() {
@@ -342,7 +341,10 @@ impl ConceptPage {
                 ..
             } => (
                 words::retention(retention),
-                format!("{}%", words::interval(retention)),
+                match words::interval(retention) {
+                    interval if interval.is_empty() => "not shown".to_owned(),
+                    interval => format!("{interval}%"),
+                },
                 n_demonstrated.to_string(),
                 n_retained.map_or_else(|| "withheld".to_owned(), |n| n.to_string()),
                 retention.basis.word(),

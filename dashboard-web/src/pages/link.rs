@@ -7,6 +7,7 @@ use askama::Template;
 use crate::error::Error;
 use crate::pages::signin::Machine;
 use crate::shell::{Frame, Room, Shell};
+use crate::words;
 
 /// The page at `/link/{token}` while the token is good.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,15 +58,15 @@ impl LinkPage {
     /// # Errors
     /// [`Error::Template`] if a template could not be filled.
     pub fn render(&self) -> Result<String, Error> {
-        let organisation = &self.shell.organisation;
+        let whose = words::possessive(&self.shell.organisation);
         let (finding, does, button) = match &self.purpose {
             LinkPurpose::FirstAdmin => (
-                format!("Become the first administrator of {organisation}’s aiworklab?"),
-                "Whoever uses this link gets an account of their own with the role administrator. That is entry one of what the audit log says about people.".to_owned(),
+                format!("Become the first administrator of {whose} aiworklab?"),
+                "Whoever uses this link gets an account of their own with the role administrator. The audit log notes it.".to_owned(),
                 "Sign in as administrator".to_owned(),
             ),
             LinkPurpose::SignIn { name } => (
-                format!("Sign in to {organisation}’s aiworklab as {name}?"),
+                format!("Sign in to {whose} aiworklab as {name}?"),
                 format!("Whoever uses this link is signed in as {name}, in this browser alone."),
                 format!("Sign in as {name}"),
             ),

@@ -96,7 +96,7 @@ impl MessagePage {
         }
     }
 
-    fn to_start(mut self) -> Self {
+    fn with_way_on(mut self) -> Self {
         self.links.push(if self.shell.person.is_some() {
             Link::new("To the overview", paths::OVERVIEW)
         } else {
@@ -113,7 +113,7 @@ impl MessagePage {
             "There is no such page, or it is not yours to see.",
             "Check the address. If you need more than you can open now, an administrator can change your role; it takes effect at your next click.".to_owned(),
         )
-        .to_start()
+        .with_way_on()
     }
 
     /// Our fault: the page could not be made and nothing was changed.
@@ -132,12 +132,12 @@ impl MessagePage {
             at,
             code: code.to_owned(),
         });
-        page.to_start()
+        page.with_way_on()
     }
 
     /// A request that we do not accept: what was wrong with it, and what to do.
     pub fn refused(shell: Shell, finding: &str, text: &str) -> Self {
-        Self::plain(shell, "Not accepted", finding, text.to_owned()).to_start()
+        Self::plain(shell, "Not accepted", finding, text.to_owned()).with_way_on()
     }
 
     /// A form came back without a good token, or from another site.
@@ -148,7 +148,7 @@ impl MessagePage {
             "This form was not accepted. Nothing was changed.",
             "It was opened before you signed in, or in another browser, or sent by another site. Go back, load the page again and repeat it.".to_owned(),
         )
-        .to_start()
+        .with_way_on()
     }
 
     /// A one-time link that is not good any more.
@@ -174,7 +174,7 @@ impl MessagePage {
             format!("{text} An administrator of this machine makes a new one with this line:"),
         );
         page.command = Some("aiworklab-appliance admin link".to_owned());
-        page.to_start()
+        page.with_way_on()
     }
 
     /// A change is done, and there is no page of its own to go back to.
@@ -238,6 +238,6 @@ impl MessagePage {
             "Too many requests came at once. Nothing was changed.",
             format!("Try again in {retry_after_s} seconds."),
         )
-        .to_start()
+        .with_way_on()
     }
 }

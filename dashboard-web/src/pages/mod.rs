@@ -14,3 +14,14 @@ mod me_words;
 pub mod message;
 pub mod overview;
 pub mod signin;
+
+pub use admin::{AuditPage, DevicesPage, HealthPage, PeoplePage};
+pub use concept::ConceptPage;
+pub use concepts::ConceptsPage;
+pub use confirm::{ConfirmPage, StepUp};
+pub use enrol::{EnrolApprovalPage, EnrolCodePage};
+pub use link::{LinkPage, LinkPurpose};
+pub use me::MePage;
+pub use message::{LinkGone, MessagePage, Trace};
+pub use overview::OverviewPage;
+pub use signin::{Machine, SignInPage};

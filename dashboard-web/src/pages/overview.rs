@@ -86,6 +86,7 @@ struct FewTemplate<'a> {
     frame: Frame<'a>,
     finding: String,
     lede: String,
+    met: Vec<&'a ConceptRef>,
     few: &'a TooFew,
 }
 
@@ -112,11 +113,14 @@ impl TooFew {
             }
         };
         let fact = snapshot_fact(shell, self.snapshot);
+        let mut met: Vec<&ConceptRef> = self.met.iter().collect();
+        met.sort_by(|a, b| a.title.cmp(&b.title));
         let frame = Frame::new(shell, Room::Organisation, paths::OVERVIEW, "Overview", fact);
         Ok(FewTemplate {
             frame,
             finding,
             lede,
+            met,
             few: self,
         }
         .render()?)
@@ -192,7 +196,10 @@ pub(crate) fn snapshot_fact(shell: &Shell, snapshot: Option<Snapshot>) -> Option
 }
 
 fn shown_of(shown: usize, all: usize) -> String {
-    if shown == all {
+    if all == 0 {
+        "A concept gets a row with the Monday after the fifth of the counted people met it."
+            .to_owned()
+    } else if shown == all {
         format!(
             "{} that five people or more met, by need.",
             words::capital(&words::count(all as u64, "concept"))
