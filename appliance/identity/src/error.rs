@@ -229,6 +229,18 @@ pub enum Error {
     /// Too many sign-ins are begun and not finished.
     #[error("too many sign-ins are under way")]
     Busy,
+    /// It was tried a moment ago, in vain.
+    #[error(
+        "sign-in provider `{provider}` could not be used {ago_s} s ago and is not asked again yet: {cause}"
+    )]
+    Resting {
+        /// The provider's id.
+        provider: String,
+        /// Seconds.
+        ago_s: i64,
+        /// What was wrong then.
+        cause: String,
+    },
 }
 
 fn describe(description: &Option<String>) -> String {
@@ -274,6 +286,7 @@ impl Error {
             Self::OtherPerson => "I027",
             Self::Store { .. } => "I028",
             Self::Busy => "I029",
+            Self::Resting { .. } => "I034",
         }
     }
 
@@ -304,6 +317,7 @@ impl Error {
             Self::Overage { claim } => format!("in Entra, send app roles instead and set `roles.claim = \"roles\"`, or set \"Groups assigned to the application\" for `{claim}`; the appliance asks no other service for the list"),
             Self::Tenant { .. } | Self::HostedDomain { .. } | Self::OtherPerson => "sign out at the identity provider and sign in with your account of this organisation".into(),
             Self::Store { .. } => "see the appliance's log; `aiworklab-appliance status` tells whether its store works".into(),
+            Self::Resting { .. } => "wait a few seconds; if it stays, see the appliance's log and check that the provider runs".into(),
             Self::Busy => "wait a few minutes and begin again".into(),
         }
     }
@@ -347,7 +361,7 @@ mod tests {
             .lines()
             .filter_map(|l| l.split("=> \"I0").nth(1))
             .collect();
-        assert_eq!(codes.len(), 29);
+        assert_eq!(codes.len(), 30);
         assert_eq!(codes.iter().collect::<HashSet<_>>().len(), codes.len());
     }
 

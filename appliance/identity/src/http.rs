@@ -5,11 +5,13 @@
 //! an answer has a size limit and a time limit; link-local addresses (cloud
 //! metadata services) are never asked, by name or by number.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openidconnect::{HttpRequest, HttpResponse};
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -51,7 +53,7 @@ impl HttpError {
     /// What helps.
     pub(crate) fn fix(&self) -> String {
         let text = chain(self);
-        if text.contains("UnknownIssuer") {
+        if text.contains("UnknownIssuer") || text.contains("BadSignature") {
             "give the certificate of the authority that signed the provider's certificate in `root_ca_pem`".into()
         } else if text.contains("NotValidForName") || text.contains("not valid for name") {
             "the provider's certificate must name the host in `issuer` (subject alternative name)"
@@ -105,6 +107,9 @@ impl Door {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // A connection that the provider has closed meanwhile would fail the next request, and a code is
+            // sent once. Sign-ins are rare: each request has its own.
+            .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT_LIMIT)
             .timeout(Duration::from_secs(config.timeout_s))
             .dns_resolver(Arc::new(CheckedResolver))
@@ -137,10 +142,7 @@ impl Door {
     }
 
     /// One request.
-    pub(crate) async fn call(
-        &self,
-        request: HttpRequest,
-    ) -> std::result::Result<HttpResponse, HttpError> {
+    async fn ask(&self, request: HttpRequest) -> std::result::Result<HttpResponse, HttpError> {
         let request = reqwest::Request::try_from(request).map_err(HttpError::Connection)?;
         if self.refuses(request.url()).is_some() {
             return Err(HttpError::NotNamed(
@@ -170,6 +172,17 @@ impl Door {
             body.extend_from_slice(&part);
         }
         reply.body(body).map_err(HttpError::Build)
+    }
+}
+
+/// A named type where a closure would do, so that a sign-in's future can move between threads.
+impl<'c> AsyncHttpClient<'c> for Door {
+    type Error = HttpError;
+    type Future =
+        Pin<Box<dyn Future<Output = std::result::Result<HttpResponse, HttpError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.ask(request))
     }
 }
 

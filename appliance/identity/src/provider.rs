@@ -1,7 +1,8 @@
 //! One provider as the appliance holds it: discovered when somebody wants to sign in, and again every day.
 //!
-//! The appliance starts while the provider is down, and a provider that is down
-//! is asked at a sign-in only. Metadata that was read once is used on while it cannot be read anew.
+//! The appliance starts while the provider is down. One that is down is asked at
+//! most every five seconds, however many people want to sign in, and metadata
+//! that was read once is used on while it cannot be read anew.
 
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use crate::secret::{Random, SecretToken, TokenKind};
 
 /// Seconds after which the metadata is fetched anew.
 const METADATA_LIFE_S: i64 = 24 * 3_600;
-/// Seconds before an old and still usable set of metadata is tried again after a failure.
-const RETRY_S: i64 = 600;
+/// Seconds before metadata that is old and still usable is tried again after a failure.
+const RETRY_OLD_S: i64 = 600;
+/// Seconds before a provider of which nothing is known is tried again after a failure.
+const RETRY_S: i64 = 5;
 
 /// An identity provider that people sign in with.
 pub struct Provider {
@@ -27,7 +30,16 @@ pub struct Provider {
 #[derive(Default)]
 struct Discovered {
     party: Option<Arc<RelyingParty>>,
-    retry_at: i64,
+    /// When it last failed, and why.
+    failed: Option<(i64, String)>,
+}
+
+impl Discovered {
+    /// Seconds since it last failed, if that is less than `limit_s`.
+    fn failed_within(&self, limit_s: i64, now: i64) -> Option<i64> {
+        let ago_s = now.saturating_sub(self.failed.as_ref()?.0);
+        (0..limit_s).contains(&ago_s).then_some(ago_s)
+    }
 }
 
 /// What a health page shows of a provider.
@@ -136,31 +148,41 @@ impl Provider {
             .map(|p| now.saturating_sub(p.discovered_at));
         match (&discovered.party, age) {
             (Some(party), Some(age))
-                if (0..METADATA_LIFE_S).contains(&age) || now < discovered.retry_at =>
+                if (0..METADATA_LIFE_S).contains(&age)
+                    || discovered.failed_within(RETRY_OLD_S, now).is_some() =>
             {
                 return Ok(Arc::clone(party));
             }
             _ => {}
+        }
+        if let (Some(ago_s), Some((_, cause))) =
+            (discovered.failed_within(RETRY_S, now), &discovered.failed)
+        {
+            let (provider, cause) = (self.config.id.clone(), cause.clone());
+            return Err(Error::Resting {
+                provider,
+                ago_s,
+                cause,
+            });
         }
         match RelyingParty::discover(&self.config, now).await {
             Ok(party) => {
                 let party = Arc::new(party);
                 *discovered = Discovered {
                     party: Some(Arc::clone(&party)),
-                    retry_at: 0,
+                    failed: None,
                 };
                 Ok(party)
             }
-            Err(error) => match &discovered.party {
+            Err(error) => {
+                discovered.failed = Some((now, error.explain()));
                 // Yesterday's metadata is still right: keys have their own rule.
-                Some(party) => {
-                    let party = Arc::clone(party);
-                    tracing::warn!(provider = %self.config.id, code = error.code(), cause = %error.explain(), "the provider's metadata could not be read anew");
-                    discovered.retry_at = now.saturating_add(RETRY_S);
-                    Ok(party)
-                }
-                None => Err(error),
-            },
+                let Some(party) = &discovered.party else {
+                    return Err(error);
+                };
+                tracing::warn!(provider = %self.config.id, code = error.code(), cause = %error.explain(), "the provider's metadata could not be read anew");
+                Ok(Arc::clone(party))
+            }
         }
     }
 }

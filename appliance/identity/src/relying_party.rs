@@ -8,119 +8,36 @@
 //! audience, times and nonce are checked; every check is in [`RelyingParty::finish`].
 //! Source: OpenID Connect Core 1.0, RFC 7636, RFC 9207, RFC 9700.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use openidconnect::core::{
-    CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreClaimName, CoreClaimType,
-    CoreClientAuthMethod, CoreErrorResponseType, CoreGenderClaim, CoreGrantType, CoreJsonWebKey,
-    CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm,
-    CoreJwsSigningAlgorithm, CoreResponseMode, CoreResponseType, CoreRevocableToken,
-    CoreRevocationErrorResponse, CoreSubjectIdentifierType, CoreTokenIntrospectionResponse,
-    CoreTokenType,
+    CoreAuthenticationFlow, CoreGenderClaim, CoreJsonWebKey, CoreJsonWebKeySet,
 };
 use openidconnect::{
-    AccessToken, AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AuthType,
-    AuthenticationContextClass, AuthorizationCode, ClaimsVerificationError, Client, ClientId,
-    CsrfToken, DiscoveryError, EmptyExtraTokenFields, EndpointNotSet, EndpointSet, IdTokenClaims,
-    IdTokenFields, IdTokenVerifier, IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge,
-    PkceCodeVerifier, ProviderMetadata, RedirectUrl, RequestTokenError, Scope,
-    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, TokenResponse as _,
-    UserInfoClaims,
+    AccessToken, AccessTokenHash, AuthType, AuthenticationContextClass, AuthorizationCode,
+    ClaimsVerificationError, Client, ClientId, CsrfToken, EndpointNotSet, IdTokenVerifier,
+    IssuerUrl, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl,
+    Scope, SignatureVerificationError, TokenResponse as _, UserInfoClaims,
 };
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::checks;
-use crate::config::{ClientAuth, ProviderConfig, one_tenant};
+use crate::config::{ClientAuth, ProviderConfig};
 use crate::error::{Error, Result, one_line, reason};
-use crate::http::{Door, HttpError};
+use crate::failures::{chain, discovery_error, expired, token_error};
+use crate::http::Door;
 use crate::login::{Callback, Intent, PENDING_LIFE_S, PendingLogin, VerifiedLogin, safe_return_to};
+use crate::oidc::{ALGORITHMS, Claims, Metadata, Oidc, OtherClaims, RawIdToken, Tokens};
 use crate::secret::{Random, same_secret};
 use crate::session::LEEWAY_S;
 
 /// Seconds between two requests for the keys because of a key that is not known.
 const REFETCH_EVERY_S: i64 = 300;
-
-/// Signatures that are accepted: public keys only.
-const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-    CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-    CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-    CoreJwsSigningAlgorithm::EdDsa,
-];
-
-/// Every claim that the standard does not name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct OtherClaims {
-    #[serde(flatten)]
-    all: Map<String, Value>,
-}
-impl AdditionalClaims for OtherClaims {}
-
-/// What the crate does not read of the metadata.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct OtherMetadata {
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
-}
-impl AdditionalProviderMetadata for OtherMetadata {}
-
-type Metadata = ProviderMetadata<
-    OtherMetadata,
-    CoreAuthDisplay,
-    CoreClientAuthMethod,
-    CoreClaimName,
-    CoreClaimType,
-    CoreGrantType,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJweKeyManagementAlgorithm,
-    CoreJsonWebKey,
-    CoreResponseMode,
-    CoreResponseType,
-    CoreSubjectIdentifierType,
->;
-type Tokens = StandardTokenResponse<
-    IdTokenFields<
-        OtherClaims,
-        EmptyExtraTokenFields,
-        CoreGenderClaim,
-        CoreJweContentEncryptionAlgorithm,
-        CoreJwsSigningAlgorithm,
-    >,
-    CoreTokenType,
->;
-type TokenError = StandardErrorResponse<CoreErrorResponseType>;
-type Oidc<UserInfo> = Client<
-    OtherClaims,
-    CoreAuthDisplay,
-    CoreGenderClaim,
-    CoreJweContentEncryptionAlgorithm,
-    CoreJsonWebKey,
-    CoreAuthPrompt,
-    TokenError,
-    Tokens,
-    CoreTokenIntrospectionResponse,
-    CoreRevocableToken,
-    CoreRevocationErrorResponse,
-    EndpointSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointNotSet,
-    EndpointSet,
-    UserInfo,
->;
-type Claims = IdTokenClaims<OtherClaims, CoreGenderClaim>;
 
 /// The provider's published keys, and when they were fetched.
 struct Keys {
@@ -159,7 +76,7 @@ impl RelyingParty {
                 problem: e.to_string(),
             })?;
         const DOING: &str = "read the provider's metadata and keys";
-        let metadata = Metadata::discover_async(issuer, &|request| door.call(request))
+        let metadata = Metadata::discover_async(issuer, &door)
             .await
             .map_err(|e| discovery_error(e, config, DOING))?;
         let token_url = metadata
@@ -303,9 +220,9 @@ impl RelyingParty {
             .client()
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(pending.verifier.clone()))
-            .request_async(&|request| self.door.call(request))
+            .request_async(&self.door)
             .await
-            .map_err(|e| self.token_error(e))?;
+            .map_err(|e| token_error(&self.config, e))?;
         let claims = self.verified_claims(&tokens, &pending.nonce, now).await?;
         let mut others = claims.additional_claims().all.clone();
         self.check_the_rest(&claims, &others, &pending, now)?;
@@ -470,12 +387,7 @@ impl RelyingParty {
     /// `at_hash`, where it is sent (OpenID Connect Core 1.0 §3.1.3.8).
     fn access_token_is_the_tokens(
         &self,
-        id_token: &openidconnect::IdToken<
-            OtherClaims,
-            CoreGenderClaim,
-            CoreJweContentEncryptionAlgorithm,
-            CoreJwsSigningAlgorithm,
-        >,
+        id_token: &RawIdToken,
         verifier: &IdTokenVerifier<'_, CoreJsonWebKey>,
         access_token: &AccessToken,
         claims: &Claims,
@@ -568,7 +480,7 @@ impl RelyingParty {
         let client = self.client().set_user_info_url(url.clone());
         let answer = client
             .user_info(access_token.clone(), Some(claims.subject().clone()))
-            .request_async(&|request| self.door.call(request))
+            .request_async(&self.door)
             .await;
         match answer {
             Ok(more) => Ok(Some(more)),
@@ -607,11 +519,9 @@ impl RelyingParty {
         }
         *refetched_at = Some(now);
         tracing::info!(provider = %self.config.id, age_s = now.saturating_sub(known.fetched_at), "fetching the provider's keys for a key that is not known");
-        let set = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &|request| {
-            self.door.call(request)
-        })
-        .await
-        .map_err(|e| discovery_error(e, &self.config, "read the provider's keys"))?;
+        let set = CoreJsonWebKeySet::fetch_async(self.metadata.jwks_uri(), &self.door)
+            .await
+            .map_err(|e| discovery_error(e, &self.config, "read the provider's keys"))?;
         let newer = Arc::new(Keys {
             set,
             fetched_at: now,
@@ -622,34 +532,6 @@ impl RelyingParty {
             .unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::clone(&newer);
         Ok(Some(newer))
     }
-
-    fn token_error(&self, error: RequestTokenError<HttpError, TokenError>) -> Error {
-        match error {
-            RequestTokenError::Request(source) => Error::Unreachable {
-                doing: "exchange the sign-in's code",
-                host: self.config.host(),
-                source,
-            },
-            // The body may hold tokens: only what the parser says is kept.
-            RequestTokenError::Parse(parse, _) => Error::Answer {
-                doing: "exchange the sign-in's code",
-                host: self.config.host(),
-                source: reason(parse.to_string()),
-            },
-            RequestTokenError::ServerResponse(said) => {
-                let description = said
-                    .error_description()
-                    .map(|d| format!(": {d}"))
-                    .unwrap_or_default();
-                Error::TokenEndpoint {
-                    source: reason(format!("{}{description}", said.error().as_ref())),
-                }
-            }
-            RequestTokenError::Other(text) => Error::TokenEndpoint {
-                source: reason(text),
-            },
-        }
-    }
 }
 
 fn acrs(claims: &Map<String, Value>) -> Vec<String> {
@@ -657,69 +539,4 @@ fn acrs(claims: &Map<String, Value>) -> Vec<String> {
         .get("acrs")
         .map(crate::roles::texts)
         .unwrap_or_default()
-}
-
-/// How long ago an ID token ended, whose signature and audience are right.
-fn expired(
-    id_token: &openidconnect::IdToken<
-        OtherClaims,
-        CoreGenderClaim,
-        CoreJweContentEncryptionAlgorithm,
-        CoreJwsSigningAlgorithm,
-    >,
-    now: i64,
-) -> Error {
-    // The claims are only read for the message; they are trusted for nothing.
-    let end = id_token
-        .to_string()
-        .split('.')
-        .nth(1)
-        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok())
-        .and_then(|json| serde_json::from_slice::<BTreeMap<String, Value>>(&json).ok())
-        .and_then(|claims| claims.get("exp").and_then(Value::as_f64));
-    Error::Expired {
-        ago_s: now.saturating_sub(end.unwrap_or_default() as i64),
-    }
-}
-
-fn discovery_error(
-    error: DiscoveryError<HttpError>,
-    config: &ProviderConfig,
-    doing: &'static str,
-) -> Error {
-    let answer = |source| Error::Answer {
-        doing,
-        host: config.host(),
-        source,
-    };
-    match error {
-        DiscoveryError::Request(source) => Error::Unreachable {
-            doing,
-            host: config.host(),
-            source,
-        },
-        DiscoveryError::Response(_, _, text) => answer(reason(text)),
-        DiscoveryError::Validation(text) => {
-            // "unexpected issuer URI `found` (expected `expected`)"
-            let found = text.split('`').nth(1).unwrap_or_default();
-            match one_tenant(found) {
-                Err(error) => error,
-                Ok(()) => Error::WrongIssuer {
-                    expected: config.issuer.clone(),
-                    found: one_line(found),
-                },
-            }
-        }
-        other => answer(reason(chain(&other))),
-    }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }

@@ -1,0 +1,168 @@
+// What people do in the browser, and what they have to see.
+import assert from 'node:assert/strict';
+import { text } from './look.mjs';
+
+const button = (page, name) => page.locator('main').getByRole('button', { name });
+const says = async (page, ...words) => {
+  const all = await text(page);
+  for (const word of words) assert(all.includes(word), `${page.url()} does not say "${word}":\n${all}`);
+};
+
+// A one-time link: opening it does nothing, its one button signs in, once.
+async function byLink(eyes, page, link, name) {
+  await eyes.open(page, link);
+  await eyes.open(page, link);
+  assert.equal(await page.locator('main button').count(), 1, 'a link shows one button');
+  assert.deepEqual(await page.context().cookies(), [], 'opening a link begins no session');
+  if (name) await eyes.look(page, name);
+  await page.locator('main button').click();
+  await page.waitForURL((url) => !url.pathname.startsWith('/link/'));
+  const [cookie, ...more] = await page.context().cookies();
+  assert.equal(more.length, 0, 'one cookie');
+  assert.deepEqual([cookie.name, cookie.path, cookie.secure, cookie.httpOnly, cookie.sameSite], ['__Host-aiworklab', '/', true, true, 'Lax']);
+}
+
+// Through the identity provider's own page.
+async function atProvider(page, job, user, press = 'Sign in') {
+  await page.waitForURL((url) => url.origin === job.elsewhere[0]);
+  await page.getByLabel('User').fill(user);
+  await page.getByRole('button', { name: press, exact: true }).click();
+  await page.waitForURL((url) => url.origin === job.base);
+}
+async function byProvider(eyes, page, job, user, to) {
+  await eyes.open(page, to);
+  assert.equal(new URL(page.url()).pathname, '/signin', 'who is not signed in is led to the sign-in page');
+  await page.getByRole('link', { name: `Continue with ${job.provider}` }).click();
+  await atProvider(page, job, user);
+}
+
+// Sign-in by link and by OIDC, the approval of a device that waits, and its revocation after a step-up.
+export async function doors(eyes, job) {
+  const operator = await eyes.somebody();
+  await byLink(eyes, operator, job.link, 'link');
+  assert.equal(new URL(operator.url()).pathname, '/admin', 'the first administrator lands in the administration');
+  await eyes.look(operator, 'admin-health-new');
+  const late = await eyes.somebody();
+  await eyes.open(late, job.link, 410);
+  await says(late, 'This link was used already.');
+  await eyes.look(late, 'link-used');
+  await eyes.open(late, `/link/${'A'.repeat(43)}`, 404);
+  await eyes.look(late, 'link-unknown');
+
+  // Whoever cancels at the provider reads so, and can try again.
+  await eyes.open(late, '/me');
+  await eyes.look(late, 'signin');
+  await late.getByRole('link', { name: `Continue with ${job.provider}` }).click();
+  await atProvider(late, job, 'bob', 'Cancel');
+  await says(late, 'You are not signed in', 'access_denied');
+  await eyes.look(late, 'signin-cancelled');
+
+  // A member: their own pages, and no administration.
+  const bob = await eyes.somebody();
+  await byProvider(eyes, bob, job, 'bob', '/me');
+  assert.equal(new URL(bob.url()).pathname, '/me', 'the page that was asked for comes after the sign-in');
+  await says(bob, 'Bob');
+  await eyes.look(bob, 'me-new');
+  assert.equal(await bob.getByRole('link', { name: 'Admin' }).count(), 0);
+  await eyes.open(bob, '/admin', 403);
+  await eyes.look(bob, 'forbidden');
+  await eyes.open(bob, '/', 200);
+  await eyes.look(bob, 'overview-new');
+
+  // The device that waits.
+  await eyes.open(bob, '/enrol');
+  await eyes.look(bob, 'enrol-code');
+  await bob.getByLabel('Code').fill('ZZZZ-9999');
+  await button(bob, 'See what asks').click();
+  await says(bob, 'No device waits with the code ZZZZ-9999');
+  await eyes.look(bob, 'enrol-code-wrong');
+  await bob.getByLabel('Code').fill(job.code.toLowerCase());
+  await button(bob, 'See what asks').click();
+  await says(bob, `Enrol ${job.device}?`, job.code, '127.0.0.1');
+  await eyes.look(bob, 'enrol-approval');
+  await button(bob, 'Yes, approve it').click();
+  await says(bob, `${job.device} is approved.`);
+  await eyes.look(bob, 'enrol-approved');
+  await eyes.open(bob, '/me');
+  await says(bob, job.device);
+  await eyes.look(bob, 'me-device');
+
+  // An administrator whose provider's session is old: a change asks them to confirm there.
+  await fetch(new URL('/__test/set', job.elsewhere[0]), { method: 'POST', body: JSON.stringify({ authTimeSkew: -1800 }) });
+  const alice = await eyes.somebody();
+  await byProvider(eyes, alice, job, 'alice', '/admin/devices');
+  await fetch(new URL('/__test/set', job.elsewhere[0]), { method: 'POST', body: JSON.stringify({ authTimeSkew: 0 }) });
+  await says(alice, job.device, 'Bob');
+  await eyes.look(alice, 'admin-devices-one');
+  await eyes.open(alice, '/admin/audit');
+  await says(alice, 'device.approve');
+  await eyes.look(alice, 'admin-audit-one');
+  await eyes.open(alice, '/admin/devices');
+  await alice.getByRole('link', { name: `Revoke ${job.device}` }).click();
+  assert.equal(await button(alice, `Revoke ${job.device}`).count(), 0, 'no button before the confirmation');
+  await eyes.look(alice, 'revoke-unconfirmed');
+  await alice.getByRole('link', { name: `Confirm through ${job.provider}` }).click();
+  await atProvider(alice, job, 'alice');
+  await says(alice, `Revoke ${job.device}?`, 'You confirmed that it is you');
+  await eyes.look(alice, 'revoke-confirmed');
+  await button(alice, `Revoke ${job.device}`).click();
+  await says(alice, `${job.device} is revoked.`);
+  await eyes.look(alice, 'revoked');
+  await eyes.open(alice, '/admin/people');
+  await says(alice, 'Alice', 'Bob');
+  await eyes.look(alice, 'admin-people-few');
+
+  // The end of a session.
+  await alice.locator('summary', { hasText: 'Alice' }).click();
+  await alice.getByRole('button', { name: 'Sign out' }).click();
+  await says(alice, 'You are signed out.');
+  await eyes.look(alice, 'signed-out');
+  await alice.goto('/admin');
+  assert.equal(new URL(alice.url()).pathname, '/signin');
+  return { cookies: (await alice.context().cookies()).map((cookie) => cookie.name) };
+}
+
+// Every page, filled by the sample organisation.
+export async function tour(eyes, job) {
+  const admin = await eyes.somebody();
+  await eyes.open(admin, '/signin');
+  await eyes.look(admin, 'signin-no-provider');
+  await byLink(eyes, admin, job.admin);
+  const seen = {};
+  const show = async (page, to, name, status = 200) => {
+    const response = await page.goto(to);
+    if (response.status() !== status) eyes.find(name, `${to}: ${response.status()} instead of ${status}: ${await text(page)}`);
+    await says(page, 'Sample organisation');
+    await eyes.look(page, name);
+  };
+  await show(admin, '/', 'overview');
+  await show(admin, '/concepts', 'concepts');
+  const hrefs = (page, css) => page.locator(css).evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+  const concepts = [...new Set(await hrefs(admin, 'main a[href^="/concepts/"]'))];
+  assert(concepts.length >= 5, `the sample shows concepts: ${concepts}`);
+  seen.concepts = concepts.length;
+  await show(admin, concepts[0], 'concept');
+  await show(admin, concepts.at(-1), 'concept-last');
+  await show(admin, '/admin', 'admin-health');
+  await show(admin, '/admin/people', 'admin-people');
+  const [disable] = await hrefs(admin, 'main a[href$="/disable"]');
+  if (disable) await show(admin, disable, 'disable');
+  await show(admin, '/admin/devices', 'admin-devices');
+  const [revoke] = await hrefs(admin, 'main a[href$="/revoke"]');
+  await show(admin, revoke, 'revoke');
+  await show(admin, '/admin/audit', 'admin-audit');
+  await show(admin, '/no/such/page', 'not-found', 404);
+  await show(admin, '/concepts/no-such-concept', 'concept-unknown', 404);
+
+  const engineer = await eyes.somebody();
+  await byLink(eyes, engineer, job.engineer, 'link-engineer');
+  assert.equal(new URL(engineer.url()).pathname, '/me');
+  await show(engineer, '/me', 'me');
+  const [mine] = await hrefs(engineer, 'main a[href$="/revoke"]');
+  await show(engineer, mine, 'revoke-own');
+  await show(engineer, '/me/erase', 'erase');
+  const visitor = await eyes.somebody();
+  await byLink(eyes, visitor, job.visitor);
+  await show(visitor, '/me', 'me-start');
+  return seen;
+}
