@@ -36,7 +36,9 @@ impl SystemClock {
     /// The machine's clock; ticks count from here.
     #[must_use]
     pub fn new() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 }
 
@@ -50,9 +52,7 @@ impl Clock for SystemClock {
     fn now(&self) -> i64 {
         match SystemTime::now().duration_since(UNIX_EPOCH) {
             Ok(since) => i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-            Err(before) => {
-                -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX)
-            }
+            Err(before) => -i64::try_from(before.duration().as_secs()).unwrap_or(i64::MAX),
         }
     }
 
@@ -144,7 +144,12 @@ impl Environment {
     /// An environment of these variables, for tests.
     #[must_use]
     pub fn of<'a>(vars: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self { vars: vars.into_iter().map(|(k, v)| (k.to_owned(), v.into())).collect() }
+        Self {
+            vars: vars
+                .into_iter()
+                .map(|(k, v)| (k.to_owned(), v.into()))
+                .collect(),
+        }
     }
 
     /// One variable; `None` also if it is set to nothing.
@@ -205,7 +210,8 @@ impl TestClock {
 
     /// Moves on.
     pub fn pass(&self, seconds: i64) {
-        self.0.fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
+        self.0
+            .fetch_add(seconds, std::sync::atomic::Ordering::SeqCst);
     }
 }
 
@@ -235,8 +241,14 @@ mod tests {
 
     #[test]
     fn an_environment_keeps_only_what_has_a_value() {
-        let env = Environment::of([("AIWORKLAB_LOG_LEVEL", "debug"), ("AIWORKLAB_LOG_FORMAT", "")]);
-        assert_eq!(env.ours().map(|(name, _)| name).collect::<Vec<_>>(), ["AIWORKLAB_LOG_LEVEL"]);
+        let env = Environment::of([
+            ("AIWORKLAB_LOG_LEVEL", "debug"),
+            ("AIWORKLAB_LOG_FORMAT", ""),
+        ]);
+        assert_eq!(
+            env.ours().map(|(name, _)| name).collect::<Vec<_>>(),
+            ["AIWORKLAB_LOG_LEVEL"]
+        );
         assert_eq!(env.get("AIWORKLAB_LOG_FORMAT"), None);
     }
 
@@ -248,8 +260,10 @@ mod tests {
 
     #[test]
     fn two_draws_differ() {
-        let [a, b]: [[u8; 16]; 2] =
-            [random(&SystemEntropy).unwrap(), random(&SystemEntropy).unwrap()];
+        let [a, b]: [[u8; 16]; 2] = [
+            random(&SystemEntropy).unwrap(),
+            random(&SystemEntropy).unwrap(),
+        ];
         assert_ne!(a, b);
     }
 }

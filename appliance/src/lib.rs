@@ -6,11 +6,28 @@
 //! | module | holds |
 //! |---|---|
 //! | [`edges`] | clock, randomness, environment |
-//! | [`config`] | the configuration file and the environment |
+//! | [`config`], [`data_dir`] | the configuration, and what lies where |
 //! | [`cli`] | the commands |
-//! | [`http`] | listeners, routes, who may what, replies |
+//! | [`app`] | everything put together |
+//! | [`keys`], [`authority`], [`enrolling`], [`own`] | vault, internal authority, devices, a person's own data |
+//! | [`http`] | listeners, routes, who may what, pages and replies |
+//! | [`jobs`], [`watch`] | background work, and what it saw |
+//! | [`sample`] | the sample organisation |
 
+pub mod acts;
+pub mod app;
+pub mod authority;
 pub mod cli;
 pub mod config;
+pub mod data_dir;
 pub mod edges;
+pub mod enrolling;
 pub mod http;
+pub mod jobs;
+pub mod keys;
+pub mod own;
+pub mod rules;
+pub mod sample;
+#[cfg(test)]
+mod testing;
+pub mod watch;

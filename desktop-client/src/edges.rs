@@ -3,16 +3,21 @@
 //! Everything else takes what it needs of these through [`World`], so that a test can be a whole
 //! year in a millisecond. The appliance has a twin of this file; no other file may read them.
 
-#![expect(clippy::disallowed_methods, reason = "this file is the one edge where they are allowed")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this file is the one edge where they are allowed"
+)]
 
 use crate::world::World;
 use std::ffi::OsString;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Ends the process at once, with success. For the hook's watchdog alone: a read that never ends
-/// cannot be unwound.
-pub fn leave() -> ! {
-    std::process::exit(0)
+/// Where this program lies.
+///
+/// # Errors
+/// Whatever the system says.
+pub fn program() -> std::io::Result<std::path::PathBuf> {
+    std::env::current_exe()
 }
 
 /// This machine, now.
@@ -28,7 +33,9 @@ impl World for Machine {
     }
 
     fn utc_offset_s(&self, at: i64) -> i32 {
-        let Ok(at) = jiff::Timestamp::from_second(at) else { return 0 };
+        let Ok(at) = jiff::Timestamp::from_second(at) else {
+            return 0;
+        };
         jiff::tz::TimeZone::system().to_offset(at).seconds()
     }
 

@@ -71,17 +71,28 @@ pub fn enrol(
             .map_err(|error| contact.explain(&host, error))?
             .shape()?;
         if !known.wire.contains(&v1::VERSION) {
-            let why = format!("it speaks versions {:?}, this program {}", known.wire, v1::VERSION);
-            return Err(Error::Reply { url: people.clone(), why });
+            let why = format!(
+                "it speaks versions {:?}, this program {}",
+                known.wire,
+                v1::VERSION
+            );
+            return Err(Error::Reply {
+                url: people.clone(),
+                why,
+            });
         }
         if let Some(before) = before.filter(|before| before.store != known.store) {
-            return Err(Error::EnrolledElsewhere { people: before.people });
+            return Err(Error::EnrolledElsewhere {
+                people: before.people,
+            });
         }
         let approved = ask(&http, &people, &name, &key, out).await?;
         Ok((known, approved))
     })?;
 
-    let root = contact.root().ok_or(Error::Enrolment { why: "the appliance showed no root" })?;
+    let root = contact.root().ok_or(Error::Enrolment {
+        why: "the appliance showed no root",
+    })?;
     if approved.root != root {
         return Err(Error::OtherRoot {
             host,
@@ -93,7 +104,13 @@ pub fn enrol(
     let chain = net::of_pem(approved.chain.as_bytes())?;
     let device_key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes())
         .map_err(|error| certificate("read this device's key")(error))?;
-    net::trusting(root.clone(), Some(Identity { chain, key: device_key }))?;
+    net::trusting(
+        root.clone(),
+        Some(Identity {
+            chain,
+            key: device_key,
+        }),
+    )?;
     net::address(&approved.devices)?;
 
     home.ensure()?;
@@ -104,8 +121,11 @@ pub fn enrol(
     ];
     for (path, mode, text) in files {
         let text = Zeroizing::new(text);
-        write_whole(&path, mode, text.as_bytes())
-            .map_err(|source| Error::File { doing: "write", path, source })?;
+        write_whole(&path, mode, text.as_bytes()).map_err(|source| Error::File {
+            doing: "write",
+            path,
+            source,
+        })?;
     }
     let enrolment = Enrolment {
         people,
@@ -139,9 +159,15 @@ async fn ask(
         .serialize_request(key)
         .and_then(|request| request.pem())
         .map_err(certificate("make a signing request"))?;
-    let start = EnrolStart { v: v1::VERSION, name: name.to_owned(), csr };
-    let started: EnrolStarted =
-        http.post_shape(&format!("{people}/v1/enrol/start"), &start).await?.shape()?;
+    let start = EnrolStart {
+        v: v1::VERSION,
+        name: name.to_owned(),
+        csr,
+    };
+    let started: EnrolStarted = http
+        .post_shape(&format!("{people}/v1/enrol/start"), &start)
+        .await?
+        .shape()?;
     let told = |source| Error::Output { source };
     writeln!(
         out,
@@ -155,10 +181,16 @@ async fn ask(
     .map_err(told)?;
     let every = started.interval_s.clamp(*POLL_S.start(), *POLL_S.end());
     let mut left = started.expires_s.min(WAIT_S);
-    let poll = EnrolPoll { v: v1::VERSION, poll: started.poll };
+    let poll = EnrolPoll {
+        v: v1::VERSION,
+        poll: started.poll,
+    };
     loop {
         tokio::time::sleep(Duration::from_secs(every.into())).await;
-        let state = match http.post_shape(&format!("{people}/v1/enrol/poll"), &poll).await {
+        let state = match http
+            .post_shape(&format!("{people}/v1/enrol/poll"), &poll)
+            .await
+        {
             Ok(reply) if matches!(reply.status, 429 | 503) => EnrolState::Pending,
             Ok(reply) => reply.shape()?,
             // A network that was away for a moment does not end the wait.
@@ -166,14 +198,34 @@ async fn ask(
             Err(error) => return Err(error),
         };
         match state {
-            EnrolState::Approved { certificate, ca, devices, not_after } => {
+            EnrolState::Approved {
+                certificate,
+                ca,
+                devices,
+                not_after,
+            } => {
                 let root = net::of_pem(ca.as_bytes())?.swap_remove(0);
-                return Ok(Approved { chain: certificate, root, devices, not_after });
+                return Ok(Approved {
+                    chain: certificate,
+                    root,
+                    devices,
+                    not_after,
+                });
             }
-            EnrolState::Refused => return Err(Error::Enrolment { why: "it was refused" }),
-            EnrolState::Expired => return Err(Error::Enrolment { why: "the code is too old" }),
+            EnrolState::Refused => {
+                return Err(Error::Enrolment {
+                    why: "it was refused",
+                });
+            }
+            EnrolState::Expired => {
+                return Err(Error::Enrolment {
+                    why: "the code is too old",
+                });
+            }
             EnrolState::Pending if left <= every => {
-                return Err(Error::Enrolment { why: "nobody approved it in time" });
+                return Err(Error::Enrolment {
+                    why: "nobody approved it in time",
+                });
             }
             EnrolState::Pending => left -= every,
         }
@@ -182,16 +234,30 @@ async fn ask(
 
 /// What this machine will be called, without what a terminal would obey.
 fn name_of(world: &dyn World, wished: Option<&str>) -> String {
-    let name = wished.map(str::to_owned).or_else(|| world.host_name()).unwrap_or_default();
-    let kept: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+    let name = wished
+        .map(str::to_owned)
+        .or_else(|| world.host_name())
+        .unwrap_or_default();
+    let kept: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(NAME_CHARS)
+        .collect();
     let kept = kept.trim();
-    if kept.is_empty() { "laptop".to_owned() } else { kept.to_owned() }
+    if kept.is_empty() {
+        "laptop".to_owned()
+    } else {
+        kept.to_owned()
+    }
 }
 
 fn certificate<E: std::error::Error + Send + Sync + 'static>(
     doing: &'static str,
 ) -> impl Fn(E) -> Error {
-    move |source| Error::Certificate { doing, source: Box::new(source) }
+    move |source| Error::Certificate {
+        doing,
+        source: Box::new(source),
+    }
 }
 
 /// PEM of RFC 7468.
@@ -215,7 +281,10 @@ mod tests {
     fn a_machines_name_is_a_line_of_plain_text() {
         let world = Still::default();
         assert_eq!(name_of(&world, None), "laptop");
-        assert_eq!(name_of(&world, Some(" ada's\u{1b}[31m box\n")), "ada's[31m box");
+        assert_eq!(
+            name_of(&world, Some(" ada's\u{1b}[31m box\n")),
+            "ada's[31m box"
+        );
         assert_eq!(name_of(&world, Some("\n")), "laptop");
         assert_eq!(name_of(&world, Some(&"x".repeat(100))).len(), 64);
     }

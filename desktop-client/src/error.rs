@@ -18,10 +18,17 @@ pub enum Error {
     Folder { path: PathBuf, source: io::Error },
     /// A file.
     #[error("could not {doing} {}", path.display())]
-    File { doing: &'static str, path: PathBuf, source: io::Error },
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     /// The personal store.
     #[error("could not {doing}")]
-    Store { doing: &'static str, source: rusqlite::Error },
+    Store {
+        doing: &'static str,
+        source: rusqlite::Error,
+    },
     /// The personal store was written by a newer program.
     #[error("the personal store is of version {found}; this program knows up to {known}")]
     StoreTooNew { found: i64, known: i64 },
@@ -42,19 +49,31 @@ pub enum Error {
     Address { text: String },
     /// The server is not the one that was named.
     #[error("the appliance at {host} shows another root certificate than the one that you named")]
-    OtherRoot { host: String, expected: String, found: String },
+    OtherRoot {
+        host: String,
+        expected: String,
+        found: String,
+    },
     /// The certificate chain does not hold.
     #[error("the certificate of {host} does not hold under its own root")]
     Chain { host: String, source: rustls::Error },
     /// No connection.
     #[error("{url} cannot be reached")]
-    Connect { url: String, source: Box<dyn std::error::Error + Send + Sync> },
+    Connect {
+        url: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The appliance answered what is no answer.
     #[error("{url} answered what this program does not understand: {why}")]
     Reply { url: String, why: String },
     /// The appliance refused.
     #[error("the appliance refused ({status}): {detail}")]
-    Refused { status: u16, code: String, detail: String, retry_after_s: Option<u64> },
+    Refused {
+        status: u16,
+        code: String,
+        detail: String,
+        retry_after_s: Option<u64>,
+    },
     /// Something that needs an enrolment.
     #[error("this machine is not enrolled at an appliance")]
     NotEnrolled,
@@ -69,7 +88,10 @@ pub enum Error {
     CertificateOver { day: String },
     /// A certificate, key or request could not be made or read.
     #[error("could not {doing}")]
-    Certificate { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    Certificate {
+        doing: &'static str,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The protocol did not come to rest.
     #[error("the two sides still differ after many rounds")]
     GaveUp,
@@ -204,14 +226,17 @@ impl Error {
 }
 
 fn store_fix(source: &rusqlite::Error) -> String {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
+    use rusqlite::ErrorCode::{
+        DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase,
+    };
     match source.sqlite_error_code() {
         Some(DiskFull) => "Free some space and run this again; nothing was half-written.".into(),
         Some(DatabaseBusy | DatabaseLocked) => {
             "Another aiworklab is at work on it; run this again.".into()
         }
         Some(DatabaseCorrupt | NotADatabase) => {
-            "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds.".into()
+            "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds."
+                .into()
         }
         _ => "Check the rights of the folder; nothing was half-written.".into(),
     }

@@ -28,9 +28,18 @@ impl Home {
     pub fn find(world: &dyn World) -> Result<Self> {
         if let Some(path) = world.env("AIWORKLAB_HOME") {
             let path = PathBuf::from(path);
-            return if path.is_absolute() { Ok(Self(path)) } else { Err(Error::NoHome) };
+            return if path.is_absolute() {
+                Ok(Self(path))
+            } else {
+                Err(Error::NoHome)
+            };
         }
-        let absolute = |name| world.env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name| {
+            world
+                .env(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         if let Some(data) = absolute("XDG_DATA_HOME") {
             return Ok(Self(data.join("aiworklab")));
         }
@@ -50,7 +59,10 @@ impl Home {
     /// # Errors
     /// [`Error::Folder`] if it cannot be made or closed.
     pub fn ensure(&self) -> Result<()> {
-        private_dir(&self.0).map_err(|source| Error::Folder { path: self.0.clone(), source })
+        private_dir(&self.0).map_err(|source| Error::Folder {
+            path: self.0.clone(),
+            source,
+        })
     }
 
     /// The folder itself.
@@ -102,12 +114,19 @@ pub fn private_dir(path: &Path) -> std::io::Result<()> {
 /// Writes a file of mode `mode` whole or not at all: a temporary beside it, flushed, then renamed.
 pub fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let mut name = path.file_name().ok_or(std::io::ErrorKind::InvalidInput)?.to_owned();
+    let mut name = path
+        .file_name()
+        .ok_or(std::io::ErrorKind::InvalidInput)?
+        .to_owned();
     name.push(format!(".aiworklab-{}", std::process::id()));
     let temporary = folder.join(name);
     let written = (|| {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&temporary)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&temporary)?;
         file.set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
@@ -147,7 +166,10 @@ mod tests {
         let path = folder.path().join("device.key");
         write_whole(&path, 0o600, b"secret").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"secret");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -1,2 +1,46 @@
-//! Placeholder.
-fn main() {}
+//! `aiworklab`: the engineer's side. Hears what coding agents do, finds the concepts in it, asks now
+//! and then, and gives the organisation's appliance concept-level evidence and nothing else.
+//!
+//! Evidence flows one way and gets thinner at every step:
+//!
+//! | module | step |
+//! |---|---|
+//! | [`hook`], [`spool`] | a harness's event is taken and kept until the agent comes |
+//! | [`adapter`] | each harness's payloads become the same few acts |
+//! | [`agent`] | acts are tagged; a concept met becomes a delta, the line stays here |
+//! | [`quiz`] | a check; an answer becomes a delta, the question stays here |
+//! | [`store`] | the personal store, and the only SQL |
+//! | [`net`], [`enrol`], [`sync`] | the appliance |
+//! | [`setup`] | hooks into a harness's settings, and out again |
+//! | [`edges`] | clock, randomness, environment |
+
+mod adapter;
+mod agent;
+mod cli;
+mod edges;
+mod enrol;
+mod error;
+mod graph;
+mod home;
+mod hook;
+mod net;
+mod quiz;
+mod report;
+mod setup;
+mod spool;
+mod store;
+mod sync;
+mod words;
+mod world;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // Before anything else is touched: a harness waits for this.
+    if arguments.next().is_some_and(|first| first == "hook") {
+        hook::run(arguments.next());
+        return ExitCode::SUCCESS;
+    }
+    cli::run()
+}

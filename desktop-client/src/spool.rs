@@ -106,11 +106,14 @@ pub fn append(
             note_dropped(folder)?;
             return Err(io::ErrorKind::StorageFull.into());
         }
-        let written = file.write(&frame)?;
-        return if written == frame.len() {
-            Ok(())
-        } else {
-            Err(io::ErrorKind::WriteZero.into())
+        return match file.write(&frame) {
+            Ok(written) if written == frame.len() => Ok(()),
+            // What was written of it is passed over and counted by whoever reads it.
+            Ok(_) => Err(io::ErrorKind::WriteZero.into()),
+            Err(error) => {
+                note_dropped(folder)?;
+                Err(error)
+            }
         };
     }
     note_dropped(folder)?;
@@ -126,7 +129,11 @@ fn open_to_append(path: &Path) -> io::Result<File> {
 /// One byte more in a file is one event more that was not kept; the file stays small by its cap.
 fn note_dropped(folder: &Path) -> io::Result<()> {
     let mut file = open_to_append(&folder.join(DROPPED))?;
-    if file.metadata()?.len() < 1024 * 1024 { file.write_all(b".") } else { Ok(()) }
+    if file.metadata()?.len() < 1024 * 1024 {
+        file.write_all(b".")
+    } else {
+        Ok(())
+    }
 }
 
 fn frame(harness: Harness, at: i64, payload: &[u8], cut: bool) -> Vec<u8> {
@@ -144,7 +151,10 @@ fn frame(harness: Harness, at: i64, payload: &[u8], cut: bool) -> Vec<u8> {
 }
 
 fn sum(head: &[u8], payload: &[u8]) -> [u8; 8] {
-    let digest = Sha256::new().chain_update(head).chain_update(payload).finalize();
+    let digest = Sha256::new()
+        .chain_update(head)
+        .chain_update(payload)
+        .finalize();
     let mut sum = [0; 8];
     sum.copy_from_slice(&digest[..8]);
     sum
@@ -162,8 +172,10 @@ pub struct Waiting {
 /// How much stands in the spool.
 pub fn waiting(folder: &Path) -> Waiting {
     let size = |path: &Path| fs::metadata(path).map_or(0, |data| data.len());
-    let mut waiting =
-        Waiting { bytes: size(&folder.join(QUEUE)), dropped: size(&folder.join(DROPPED)) };
+    let mut waiting = Waiting {
+        bytes: size(&folder.join(QUEUE)),
+        dropped: size(&folder.join(DROPPED)),
+    };
     for path in leftovers(folder).unwrap_or_default() {
         waiting.bytes += size(&path);
     }
@@ -179,12 +191,28 @@ fn leftovers(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == &WORK[1..]) {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == &WORK[1..])
+        {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Takes the count of events that were dropped; it begins anew.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn take_dropped(folder: &Path) -> io::Result<u64> {
+    let path = folder.join(DROPPED);
+    match fs::metadata(&path) {
+        Ok(data) => fs::remove_file(&path).map(|()| data.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Takes the queue away from the hooks, under a name that no other taking has, and gives every
@@ -207,8 +235,18 @@ pub fn take(folder: &Path, at: i64, unique: u64) -> io::Result<Vec<Batch>> {
             Ok(()) | Err(rustix::io::Errno::NOLCK | rustix::io::Errno::OPNOTSUPP) => {}
             Err(error) => return Err(error.into()),
         }
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        batches.push(Batch { path, name, file, position: 0, torn: 0 });
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .to_owned();
+        batches.push(Batch {
+            path,
+            name,
+            file,
+            position: 0,
+            torn: 0,
+        });
     }
     Ok(batches)
 }
@@ -273,7 +311,9 @@ impl Batch {
             return Ok(None);
         };
         let length = u32::from_le_bytes(length) as usize;
-        let Some(harness) = Harness::of_byte(header[5]) else { return Ok(None) };
+        let Some(harness) = Harness::of_byte(header[5]) else {
+            return Ok(None);
+        };
         if length > MAX_PAYLOAD_BYTES {
             return Ok(None);
         }
@@ -283,7 +323,12 @@ impl Batch {
         {
             return Ok(None);
         }
-        Ok(Some(Record { harness, at: i64::from_le_bytes(at), cut: header[4] & CUT != 0, payload }))
+        Ok(Some(Record {
+            harness,
+            at: i64::from_le_bytes(at),
+            cut: header[4] & CUT != 0,
+            payload,
+        }))
     }
 
     /// Where the next record may begin, from `from` on; the end if none does.
@@ -355,8 +400,14 @@ mod tests {
         assert_eq!((mode(&spool), mode(&spool.join(QUEUE))), (0o700, 0o600));
         let records = all(take(&spool, 10, 1).unwrap());
         assert_eq!(records.len(), 2);
-        assert_eq!((records[0].payload.as_slice(), records[0].cut), (&b"one"[..], false));
-        assert_eq!((records[1].payload.as_slice(), records[1].cut, records[1].at), (&b"tw"[..], true, 9));
+        assert_eq!(
+            (records[0].payload.as_slice(), records[0].cut),
+            (&b"one"[..], false)
+        );
+        assert_eq!(
+            (records[1].payload.as_slice(), records[1].cut, records[1].at),
+            (&b"tw"[..], true, 9)
+        );
         assert!(take(&spool, 10, 2).unwrap().is_empty());
         assert_eq!(fs::read_dir(&spool).unwrap().count(), 0);
     }
@@ -396,7 +447,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         say(folder.path(), "first");
         let torn = frame(Harness::ClaudeCode, 1, &[b'y'; 500], false);
-        let mut queue = fs::OpenOptions::new().append(true).open(folder.path().join(QUEUE)).unwrap();
+        let mut queue = fs::OpenOptions::new()
+            .append(true)
+            .open(folder.path().join(QUEUE))
+            .unwrap();
         queue.write_all(&torn[..100]).unwrap();
         say(folder.path(), "second");
         queue.write_all(&torn[..10]).unwrap();
@@ -418,7 +472,10 @@ mod tests {
         drop(take(folder.path(), 1, 1).unwrap());
         say(folder.path(), "after");
         let records = all(take(folder.path(), 2, 2).unwrap());
-        let texts: Vec<_> = records.iter().map(|record| record.payload.as_slice()).collect();
+        let texts: Vec<_> = records
+            .iter()
+            .map(|record| record.payload.as_slice())
+            .collect();
         assert_eq!(texts, [&b"before"[..], b"after"]);
     }
 
@@ -434,6 +491,14 @@ mod tests {
             .unwrap();
         let refused = append(folder.path(), Harness::ClaudeCode, 1, b"y", false).unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
-        assert_eq!(waiting(folder.path()), Waiting { bytes: MAX_SPOOL_BYTES, dropped: 1 });
+        assert_eq!(
+            waiting(folder.path()),
+            Waiting {
+                bytes: MAX_SPOOL_BYTES,
+                dropped: 1
+            }
+        );
+        assert_eq!(take_dropped(folder.path()).unwrap(), 1);
+        assert_eq!(take_dropped(folder.path()).unwrap(), 0);
     }
 }

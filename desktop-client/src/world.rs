@@ -39,7 +39,10 @@ pub mod still {
 
     impl Still {
         pub fn at(now: i64) -> Self {
-            Self { now: Cell::new(now), ..Self::default() }
+            Self {
+                now: Cell::new(now),
+                ..Self::default()
+            }
         }
     }
 

@@ -1,1 +1,30 @@
-//! Placeholder.
+//! What the end-to-end tests stand on: the built programs, started on loopback and free ports.
+//!
+//! Nothing here reaches into a program: an [`Appliance`] is `aiworklab-appliance` as its
+//! administrator runs it, a [`Laptop`] is `aiworklab` as an engineer does, a [`Browser`] is a
+//! browser without script. What a test started is stopped by its own pid when it is dropped.
+
+mod appliance;
+mod browser;
+mod device;
+mod laptop;
+mod program;
+mod provider;
+mod store;
+
+pub use appliance::{Appliance, Serve};
+pub use browser::{Browser, Page};
+pub use device::{Device, Keys, Wire};
+pub use laptop::{Enrolling, Laptop};
+pub use program::{Output, Program, capture, program, repository, run};
+pub use provider::Provider;
+pub use store::until;
+
+/// Runs a future to its end; the tests themselves are plain functions.
+///
+/// # Panics
+/// If no runtime can be made.
+pub fn wait<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(future)
+}

@@ -133,7 +133,7 @@ pub enum Error {
         kind: Kind,
     },
     /// The audit row could not be written, so nothing was.
-    #[error("the audit row was refused, so nothing was changed")]
+    #[error("an audit row is not as it must be; nothing was changed")]
     Audit(#[source] audit_log::Error),
     /// The holder of `k_link` failed.
     #[error("could not {doing}")]

@@ -190,7 +190,8 @@ impl<'a> WriteTxn<'a> {
             (Caller::Console, _) => audit_log::Actor::Console,
             (_, Some(actor)) if sealed => audit_log::Actor::Sealed(seal(&actor)?),
             (_, Some(actor)) => audit_log::Actor::Id(actor),
-            _ => audit_log::Actor::System,
+            (Caller::System, None) => audit_log::Actor::System,
+            _ => return Err(Error::Malformed { what: "act: nobody was said to act" }),
         };
         let is_sealed = matches!(actor, audit_log::Actor::Sealed(_));
         let mut row =

@@ -8,6 +8,7 @@
 
 use crate::engine::{self, Access, Connection};
 use crate::error::{Doing, Error, Result};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Most writes in one commit.
@@ -54,16 +55,24 @@ pub(crate) fn run(mut connection: Box<dyn Connection>, mut messages: mpsc::Recei
             };
         }
         to_wipe |= commit(connection.as_mut(), group);
-        if to_wipe {
+        if let Some(task) = alone {
+            task(connection.as_mut());
+        }
+        // A reader in the way is gone in a moment; a write that waits goes first.
+        let mut pause = Duration::from_millis(5);
+        while to_wipe {
             match connection.wipe() {
                 Ok(done) => to_wipe = !done,
                 Err(error) => {
                     tracing::warn!(code = "S005", error = %error.source, "removed rows wait in the log");
+                    break;
                 }
             }
-        }
-        if let Some(task) = alone {
-            task(connection.as_mut());
+            if !to_wipe || !messages.is_empty() || messages.is_closed() {
+                break;
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
     // Readers are gone: what the log holds goes into the file, and the log is emptied.

@@ -1,7 +1,7 @@
 //! `config check` and `config show`.
 
 use super::{Context, failure::Failure};
-use crate::config::{Config, Overrides, read};
+use crate::config::{Config, Overrides, read, value};
 use serde::Serialize;
 
 /// Says whether the configuration is valid.
@@ -13,9 +13,17 @@ pub(super) fn check(context: &Context) -> Result<(), Failure> {
         exists: bool,
     }
     let path = context.data_dir.join(crate::config::FILE);
-    Config::load(&context.data_dir, &context.edges.environment, Overrides::default())?;
+    Config::load(
+        &context.data_dir,
+        &context.edges.environment,
+        Overrides::default(),
+    )?;
     let exists = path.exists();
-    let value = Checked { valid: true, file: path.display().to_string(), exists };
+    let value = Checked {
+        valid: true,
+        file: path.display().to_string(),
+        exists,
+    };
     context.say(&value, || match exists {
         true => format!("{} is valid.", value.file),
         false => format!("{} does not exist: every key has its default.", value.file),
@@ -34,8 +42,11 @@ struct Line {
 
 /// Prints every key with its value and origin.
 pub(super) fn show(context: &Context) -> Result<(), Failure> {
-    let config =
-        Config::load(&context.data_dir, &context.edges.environment, Overrides::default())?;
+    let config = Config::load(
+        &context.data_dir,
+        &context.edges.environment,
+        Overrides::default(),
+    )?;
     let lines: Vec<Line> = config
         .values
         .all()
@@ -43,9 +54,9 @@ pub(super) fn show(context: &Context) -> Result<(), Failure> {
         .map(|(section, key, setting)| Line {
             key: format!("{section}.{}", key.name),
             value: setting.map(|setting| match &setting.value {
-                read::Value::Text(text) => text.clone().into(),
-                read::Value::Integer(number) => (*number).into(),
-                read::Value::List(items) => items.clone().into(),
+                value::Value::Text(text) => text.clone().into(),
+                value::Value::Integer(number) => (*number).into(),
+                value::Value::List(items) => items.clone().into(),
             }),
             origin: setting.map_or_else(|| "not set".to_owned(), |s| s.origin.to_string()),
             variable: read::variable(&section, key.name),
@@ -60,7 +71,10 @@ pub(super) fn show(context: &Context) -> Result<(), Failure> {
                 Some(value) => value.to_string(),
                 None => "–".to_owned(),
             };
-            text.push_str(&format!("{:width$}  {value}  ({})\n", line.key, line.origin));
+            text.push_str(&format!(
+                "{:width$}  {value}  ({})\n",
+                line.key, line.origin
+            ));
         }
         text
     });

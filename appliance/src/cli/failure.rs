@@ -95,14 +95,16 @@ impl Failure {
     #[must_use]
     pub fn paragraph(&self) -> String {
         let mut text = format!("error {}: {}", self.code, sentence(&self.what));
+        // After a list the rest begins a line of its own.
+        let gap = if self.what.contains('\n') { "\n" } else { " " };
         if let Some(place) = &self.place {
-            text.push_str(&format!(" Where: {place}."));
+            text.push_str(&format!("{gap}Where: {place}."));
         }
         if let Some(cause) = &self.cause {
-            text.push_str(&format!(" Cause: {}", sentence(cause)));
+            text.push_str(&format!("{gap}Cause: {}", sentence(cause)));
         }
         if !self.fix.is_empty() {
-            text.push_str(&format!(" Fix: {}", sentence(&self.fix)));
+            text.push_str(&format!("{gap}Fix: {}", sentence(&self.fix)));
         }
         text
     }
@@ -124,7 +126,11 @@ impl Failure {
 
 fn sentence(text: &str) -> String {
     let text = text.trim_end();
-    if text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
+    if text.ends_with(['.', '?', '!']) {
+        text.to_owned()
+    } else {
+        format!("{text}.")
+    }
 }
 
 impl From<crate::config::Error> for Failure {
@@ -150,9 +156,10 @@ impl From<crate::http::tls::Error> for Failure {
         use crate::http::tls::Error;
         let (exit, fix) = match &error {
             Error::Bind { address, source } => (Exit::Address, bind_fix(*address, source)),
-            Error::Read { .. } => {
-                (Exit::NoAppliance, "make it readable for the user that runs this command".into())
-            }
+            Error::Read { .. } => (
+                Exit::NoAppliance,
+                "make it readable for the user that runs this command".into(),
+            ),
             _ => (
                 Exit::Failed,
                 "stop the appliance, move server.pem and keys/server.key away and start it: it \
@@ -212,6 +219,9 @@ mod tests {
             source: std::io::ErrorKind::AddrInUse.into(),
         };
         let text = Failure::from(error).paragraph();
-        assert!(text.contains("127.0.0.1:8443") && text.contains("ss -ltnp"), "{text}");
+        assert!(
+            text.contains("127.0.0.1:8443") && text.contains("ss -ltnp"),
+            "{text}"
+        );
     }
 }

@@ -8,9 +8,15 @@ use tracing_subscriber::EnvFilter;
 /// Starts it. A second start, in a test, is ignored.
 pub(super) fn start(config: &Config, environment: &Environment) {
     let filter = EnvFilter::new(directives(&config.log_level));
-    let base = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let base = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let _ = match config.log_format {
-        LogFormat::Json => base.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => base
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
         LogFormat::Text => {
             let colour = std::io::stderr().is_terminal() && environment.get("NO_COLOR").is_none();
             base.with_ansi(colour).with_target(false).try_init()
@@ -23,7 +29,15 @@ pub(super) fn start(config: &Config, environment: &Environment) {
 fn directives(level: &str) -> String {
     let others = if level == "error" { "error" } else { "warn" };
     let mut text = level.to_owned();
-    for name in ["hyper", "hyper_util", "h2", "rustls", "reqwest", "tower", "tokio_rustls"] {
+    for name in [
+        "hyper",
+        "hyper_util",
+        "h2",
+        "rustls",
+        "reqwest",
+        "tower",
+        "tokio_rustls",
+    ] {
         text.push_str(&format!(",{name}={others}"));
     }
     text

@@ -77,7 +77,13 @@ const fn key(
     default: &'static str,
     help: &'static str,
 ) -> Key {
-    Key { section, name, kind, default, help }
+    Key {
+        section,
+        name,
+        kind,
+        default,
+        help,
+    }
 }
 
 /// All of them, in the order in which the file shows them.
@@ -124,7 +130,13 @@ pub const KEYS: &[Key] = &[
         "",
         "How devices reach theirs. A balancer has to pass TCP through: TLS ends here.",
     ),
-    key("log", "format", Kind::Choice(&["text", "json"]), "text", "Shape of the log on stderr."),
+    key(
+        "log",
+        "format",
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "Shape of the log on stderr.",
+    ),
     key(
         "log",
         "level",
@@ -132,21 +144,19 @@ pub const KEYS: &[Key] = &[
         "info",
         "How much of it.",
     ),
-    key("store", "path", Kind::File, "store.db", "The encrypted database."),
-    key("store", "ledger", Kind::File, "ledger.jsonl", "The ledger of what must survive a restore."),
     key(
-        "certificates",
-        "server_days",
-        Kind::Integer(2, 397),
-        "90",
-        "How long the server's certificate lasts; it is renewed at two thirds.",
+        "store",
+        "path",
+        Kind::File,
+        "store.db",
+        "The encrypted database.",
     ),
     key(
-        "certificates",
-        "device_days",
-        Kind::Integer(1, 90),
-        "30",
-        "How long a device's certificate lasts.",
+        "store",
+        "ledger",
+        Kind::File,
+        "ledger.jsonl",
+        "The ledger of what must survive a restore.",
     ),
     key(
         "sign_in",
@@ -162,7 +172,13 @@ pub const KEYS: &[Key] = &[
         "5",
         "How fresh a sign-in has to be for a change by an administrator.",
     ),
-    key("sync", "poll_s", Kind::Integer(60, 86_400), "3600", "How often devices come by themselves."),
+    key(
+        "sync",
+        "poll_s",
+        Kind::Integer(60, 86_400),
+        "3600",
+        "How often devices come by themselves.",
+    ),
     key(
         "figures",
         "k",
@@ -184,7 +200,13 @@ pub const KEYS: &[Key] = &[
         "10",
         "Seconds for a TLS handshake, and for the head of a request.",
     ),
-    key("limits", "request_s", Kind::Integer(1, 600), "30", "Seconds for a whole request."),
+    key(
+        "limits",
+        "request_s",
+        Kind::Integer(1, 600),
+        "30",
+        "Seconds for a whole request.",
+    ),
     key(
         "limits",
         "shutdown_s",
@@ -192,9 +214,27 @@ pub const KEYS: &[Key] = &[
         "10",
         "Seconds that requests in flight get at the end.",
     ),
-    key(PROVIDER, "name", Kind::Text(60), "", "The name on the button."),
-    key(PROVIDER, "issuer", Kind::Url, "", "The issuer, exactly as the provider states it."),
-    key(PROVIDER, "client_id", Kind::Text(255), "", "Our name there."),
+    key(
+        PROVIDER,
+        "name",
+        Kind::Text(60),
+        "",
+        "The name on the button.",
+    ),
+    key(
+        PROVIDER,
+        "issuer",
+        Kind::Url,
+        "",
+        "The issuer, exactly as the provider states it.",
+    ),
+    key(
+        PROVIDER,
+        "client_id",
+        Kind::Text(255),
+        "",
+        "Our name there.",
+    ),
     key(
         PROVIDER,
         "client_secret_file",
@@ -216,7 +256,13 @@ pub const KEYS: &[Key] = &[
         "",
         "The PEM file with the authority that issued the provider's certificate.",
     ),
-    key(PROVIDER, "scopes", Kind::Words, "openid,profile,email", "What is asked for."),
+    key(
+        PROVIDER,
+        "scopes",
+        Kind::Words,
+        "openid,profile,email",
+        "What is asked for.",
+    ),
     key(
         PROVIDER,
         "roles_claim",
@@ -224,14 +270,19 @@ pub const KEYS: &[Key] = &[
         "roles",
         "The claim of the ID token that carries roles or groups.",
     ),
-    key(PROVIDER, "admin_values", Kind::Words, "", "Its values that make an administrator."),
-    key(PROVIDER, "lead_values", Kind::Words, "", "Its values that make a lead."),
     key(
         PROVIDER,
-        "member_values",
+        "admin_values",
         Kind::Words,
         "",
-        "Its values that let somebody in at all. Left out: everybody whom the provider signs in.",
+        "Its values that make an administrator.",
+    ),
+    key(
+        PROVIDER,
+        "lead_values",
+        Kind::Words,
+        "",
+        "Its values that make a lead.",
     ),
     key(
         PROVIDER,
@@ -240,12 +291,48 @@ pub const KEYS: &[Key] = &[
         "",
         "Further audiences to accept in its tokens, beside ours.",
     ),
+    key(
+        PROVIDER,
+        "also_hosts",
+        Kind::Words,
+        "",
+        "Hosts beside the issuer's that its own addresses may lie on: host or host:port.",
+    ),
+    key(
+        PROVIDER,
+        "hosted_domain",
+        Kind::Text(253),
+        "",
+        "Google Workspace: the domain that people have to belong to.",
+    ),
+    key(
+        PROVIDER,
+        "tls_floor",
+        Kind::Choice(&["1.3", "1.2-aead"]),
+        "1.3",
+        "The oldest TLS that is spoken with it; the older one is shown on the security page.",
+    ),
+    key(
+        PROVIDER,
+        "acr_values",
+        Kind::Words,
+        "",
+        "For confirming a change: the token has to show one of these classes (acr).",
+    ),
+    key(
+        PROVIDER,
+        "auth_context",
+        Kind::Text(64),
+        "",
+        "For confirming a change at Entra ID: the authentication context, such as c1.",
+    ),
 ];
 
 /// The key of this section and name.
 #[must_use]
 pub fn find(section: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.section == section && key.name == name)
+    KEYS.iter()
+        .find(|key| key.section == section && key.name == name)
 }
 
 /// The sections, in order, `oidc.*` among them.
@@ -270,8 +357,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 /// How many letters to add, drop, change or swap (optimal string alignment).
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) =
-        (a.to_lowercase().chars().collect(), b.to_lowercase().chars().collect());
+    let (a, b): (Vec<char>, Vec<char>) = (
+        a.to_lowercase().chars().collect(),
+        b.to_lowercase().chars().collect(),
+    );
     let mut before: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=b.len()).collect();
     for i in 1..=a.len() {

@@ -6,14 +6,16 @@
 
 pub mod keys;
 pub mod read;
+pub mod value;
 
 use crate::edges::Environment;
-use read::{Origin, Problem, Value, Values};
+use read::{Origin, Problem, Values};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
+use value::Value;
 
 /// The file's name in the data directory.
 pub const FILE: &str = "config.toml";
@@ -50,7 +52,11 @@ impl Error {
 }
 
 fn list(problems: &[Problem]) -> String {
-    problems.iter().map(|problem| format!("  {problem}")).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(|problem| format!("  {problem}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Shape of the log.
@@ -96,10 +102,18 @@ pub struct Provider {
     pub admin_values: Vec<String>,
     /// Its values for leads.
     pub lead_values: Vec<String>,
-    /// Its values for everybody who may come in; empty: all may.
-    pub member_values: Vec<String>,
     /// Further audiences.
     pub extra_audiences: Vec<String>,
+    /// Further hosts of the provider.
+    pub also_hosts: Vec<String>,
+    /// Google Workspace's domain.
+    pub hosted_domain: Option<String>,
+    /// Whether TLS 1.2 with an authenticated cipher is spoken too.
+    pub allows_tls12: bool,
+    /// Classes of authentication of which a confirmation has to show one.
+    pub acr_values: Vec<String>,
+    /// Entra's authentication context for confirmations.
+    pub auth_context: Option<String>,
 }
 
 /// Limits of the two listeners.
@@ -140,10 +154,6 @@ pub struct Config {
     pub store: PathBuf,
     /// The ledger.
     pub ledger: PathBuf,
-    /// Life of the server's certificate.
-    pub server_days: u32,
-    /// Life of a device's certificate.
-    pub device_days: u32,
     /// Life of a session.
     pub session: Duration,
     /// Age of a sign-in that still allows an administrator's change.
@@ -202,12 +212,26 @@ impl Config {
         let mut values = Values::read(path, text, environment)
             .map_err(|problems| Error::Refused { problems })?;
         if let Some(people) = overrides.people {
-            values.put("listen", "people", Value::Text(people.to_string()), "--people");
+            values.put(
+                "listen",
+                "people",
+                Value::Text(people.to_string()),
+                "--people",
+            );
         }
         if let Some(devices) = overrides.devices {
-            values.put("listen", "devices", Value::Text(devices.to_string()), "--devices");
+            values.put(
+                "listen",
+                "devices",
+                Value::Text(devices.to_string()),
+                "--devices",
+            );
         }
-        Builder { values, problems: Vec::new() }.build(data_dir)
+        Builder {
+            values,
+            problems: Vec::new(),
+        }
+        .build(data_dir)
     }
 
     /// Every name and address of the server's certificate, the first being the one that people are
@@ -216,7 +240,10 @@ impl Config {
     pub fn certificate_names(&self) -> Vec<String> {
         let mut names = self.names.clone();
         for url in [&self.people_url, &self.devices_url].into_iter().flatten() {
-            names.extend(url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned()));
+            names.extend(
+                url.host_str()
+                    .map(|host| host.trim_matches(['[', ']']).to_owned()),
+            );
         }
         names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
         for address in [self.people.ip(), self.devices.ip()] {
@@ -236,8 +263,16 @@ impl Config {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => {
                 let name = self.names.first().map_or("localhost", String::as_str);
-                let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
-                let port = if port == 443 { String::new() } else { format!(":{port}") };
+                let name = if name.contains(':') {
+                    format!("[{name}]")
+                } else {
+                    name.to_owned()
+                };
+                let port = if port == 443 {
+                    String::new()
+                } else {
+                    format!(":{port}")
+                };
                 format!("https://{name}{port}")
             }
         };
@@ -266,7 +301,10 @@ impl Builder {
     fn build(mut self, data_dir: &Path) -> Result<Config, Error> {
         let file = |name: String| data_dir.join(name);
         let providers = self.values.providers();
-        let providers = providers.iter().filter_map(|id| self.provider(id, data_dir)).collect();
+        let providers = providers
+            .iter()
+            .filter_map(|id| self.provider(id, data_dir))
+            .collect();
         let seconds = |n: i64| Duration::from_secs(n.unsigned_abs());
         let config = Config {
             data_dir: data_dir.to_owned(),
@@ -283,8 +321,6 @@ impl Builder {
             log_level: self.text("log", "level"),
             store: file(self.text("store", "path")),
             ledger: file(self.text("store", "ledger")),
-            server_days: self.small("certificates", "server_days"),
-            device_days: self.small("certificates", "device_days"),
             session: seconds(self.number("sign_in", "session_hours") * 3600),
             step_up: seconds(self.number("sign_in", "step_up_minutes") * 60),
             poll_s: self.small("sync", "poll_s"),
@@ -300,9 +336,14 @@ impl Builder {
         };
         self.check(&config);
         if self.problems.is_empty() {
-            Ok(Config { values: self.values, ..config })
+            Ok(Config {
+                values: self.values,
+                ..config
+            })
         } else {
-            Err(Error::Refused { problems: self.problems })
+            Err(Error::Refused {
+                problems: self.problems,
+            })
         }
     }
 
@@ -325,12 +366,18 @@ impl Builder {
         let client_id = self.optional(&section, "client_id")?;
         let scopes = self.words(&section, "scopes");
         if !scopes.iter().any(|scope| scope == "openid") {
-            self.problem(&section, "scopes", "`openid` has to be among them".to_owned());
+            self.problem(
+                &section,
+                "scopes",
+                "`openid` has to be among them".to_owned(),
+            );
         }
         let path = |name: Option<String>| name.map(|name| data_dir.join(name));
         Some(Provider {
             id: id.to_owned(),
-            name: self.optional(&section, "name").unwrap_or_else(|| id.to_owned()),
+            name: self
+                .optional(&section, "name")
+                .unwrap_or_else(|| id.to_owned()),
             issuer,
             client_id,
             client_secret_file: path(self.optional(&section, "client_secret_file")),
@@ -343,8 +390,12 @@ impl Builder {
             roles_claim: self.text(&section, "roles_claim"),
             admin_values: self.words(&section, "admin_values"),
             lead_values: self.words(&section, "lead_values"),
-            member_values: self.words(&section, "member_values"),
             extra_audiences: self.words(&section, "extra_audiences"),
+            also_hosts: self.words(&section, "also_hosts"),
+            hosted_domain: self.optional(&section, "hosted_domain"),
+            allows_tls12: self.text(&section, "tls_floor") == "1.2-aead",
+            acr_values: self.words(&section, "acr_values"),
+            auth_context: self.optional(&section, "auth_context"),
         })
     }
 
@@ -353,7 +404,11 @@ impl Builder {
             Some(setting) => setting.origin.clone(),
             None => Origin::Default,
         };
-        self.problems.push(Problem { key: format!("{section}.{name}"), origin, what });
+        self.problems.push(Problem {
+            key: format!("{section}.{name}"),
+            origin,
+            what,
+        });
     }
 
     fn optional(&self, section: &str, name: &str) -> Option<String> {
@@ -388,7 +443,11 @@ impl Builder {
     fn listen(&mut self, name: &str) -> SocketAddr {
         let text = self.text("listen", name);
         text.parse().unwrap_or_else(|_| {
-            self.problem("listen", name, "this has to be an IP address and a port".to_owned());
+            self.problem(
+                "listen",
+                name,
+                "this has to be an IP address and a port".to_owned(),
+            );
             SocketAddr::from(([127, 0, 0, 1], 0))
         })
     }
@@ -411,7 +470,9 @@ pub fn template(organisation: &str, names: &[String]) -> String {
         if key.section != section {
             section = key.section;
             if section == keys::PROVIDER {
-                text.push_str("\n# One section for each identity provider: [oidc.entra], [oidc.okta] …\n");
+                text.push_str(
+                    "\n# One section for each identity provider: [oidc.entra], [oidc.okta] …\n",
+                );
                 text.push_str("# [oidc.entra]\n");
             } else {
                 let _ = write!(text, "\n[{section}]\n");
@@ -428,7 +489,7 @@ pub fn template(organisation: &str, names: &[String]) -> String {
                 let _ = writeln!(text, "{} = {value}", key.name);
             }
             None => {
-                let default = match read::from_text(key.kind, key.default) {
+                let default = match value::from_text(key.kind, key.default) {
                     Ok(value) => value.to_string(),
                     Err(_) => "\"\"".to_owned(),
                 };
@@ -459,7 +520,10 @@ mod tests {
         let config = config("").unwrap();
         assert_eq!(config.people.to_string(), "127.0.0.1:8443");
         assert_eq!(config.store, Path::new("/d/store.db"));
-        assert_eq!(config.certificate_names(), ["localhost", "127.0.0.1", "::1"]);
+        assert_eq!(
+            config.certificate_names(),
+            ["localhost", "127.0.0.1", "::1"]
+        );
         let addresses = config.addresses(8443, 8444);
         assert_eq!(addresses.people, "https://localhost:8443");
         assert_eq!(addresses.devices, "https://localhost:8444");
@@ -482,7 +546,9 @@ mod tests {
             .filter(|line| !line.ends_with(" = \"\""))
             .map(|line| match line.strip_prefix('#') {
                 Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
-                Some(" [oidc.entra]") => "[oidc.entra]\nissuer = 'https://i'\nclient_id = 'c'\n".to_owned(),
+                Some(" [oidc.entra]") => {
+                    "[oidc.entra]\nissuer = 'https://i'\nclient_id = 'c'\n".to_owned()
+                }
                 _ => format!("{line}\n"),
             })
             .collect();
@@ -495,14 +561,22 @@ mod tests {
         let error = config("[oidc.entra]\nname = \"Entra ID\"\n").unwrap_err();
         assert_eq!(error.code(), "C002");
         let text = error.to_string();
-        assert!(text.contains("oidc.entra.issuer: this key is missing"), "{text}");
+        assert!(
+            text.contains("oidc.entra.issuer: this key is missing"),
+            "{text}"
+        );
         assert!(text.contains("oidc.entra.client_id"), "{text}");
     }
 
     #[test]
     fn one_address_for_both_is_refused() {
         let text = "[listen]\npeople = \"127.0.0.1:9\"\ndevices = \"127.0.0.1:9\"\n";
-        assert!(config(text).unwrap_err().to_string().contains("need a port each"));
+        assert!(
+            config(text)
+                .unwrap_err()
+                .to_string()
+                .contains("need a port each")
+        );
     }
 
     #[test]

@@ -4,41 +4,13 @@
 //! environment wins over the file, the file over the default; what the command line says is put
 //! in afterwards, with [`Values::put`].
 
-use super::keys::{self, KEYS, Key, Kind, PROVIDER, PROVIDERS};
+use super::keys::{self, KEYS, Key, PROVIDER, PROVIDERS};
+use super::value::{Value, from_text, from_toml};
 use crate::edges::{Environment, PREFIX};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use url::Url;
-
-/// A checked value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// Text, an address, a path or a word.
-    Text(String),
-    /// A number.
-    Integer(i64),
-    /// A list.
-    List(Vec<String>),
-}
-
-impl fmt::Display for Value {
-    /// As TOML writes it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quoted = |text: &String| toml::Value::String(text.clone()).to_string();
-        match self {
-            Self::Text(text) => f.write_str(&quoted(text)),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::List(items) => {
-                let items: Vec<String> = items.iter().map(quoted).collect();
-                write!(f, "[{}]", items.join(", "))
-            }
-        }
-    }
-}
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,17 +78,17 @@ impl Values {
     ///
     /// # Errors
     /// Every problem of file and environment, at least one.
-    pub fn read(
-        path: &Path,
-        text: &str,
-        environment: &Environment,
-    ) -> Result<Self, Vec<Problem>> {
+    pub fn read(path: &Path, text: &str, environment: &Environment) -> Result<Self, Vec<Problem>> {
         let mut values = Self::default();
         let mut problems = Vec::new();
         values.take_file(path, text, &mut problems);
         values.take_environment(environment, &mut problems);
         values.fill_defaults();
-        if problems.is_empty() { Ok(values) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok(values)
+        } else {
+            Err(problems)
+        }
     }
 
     /// One setting.
@@ -127,8 +99,12 @@ impl Values {
 
     /// Overrides one with what an option of the command says.
     pub fn put(&mut self, section: &str, name: &str, value: Value, option: &'static str) {
-        let setting = Setting { value, origin: Origin::Option(option) };
-        self.settings.insert((section.to_owned(), name.to_owned()), setting);
+        let setting = Setting {
+            value,
+            origin: Origin::Option(option),
+        };
+        self.settings
+            .insert((section.to_owned(), name.to_owned()), setting);
     }
 
     /// The ids of the identity providers, in order.
@@ -158,7 +134,10 @@ impl Values {
     }
 
     fn take_file(&mut self, path: &Path, text: &str, problems: &mut Vec<Problem>) {
-        let at = |offset: usize| Origin::File { path: path.to_owned(), line: line(text, offset) };
+        let at = |offset: usize| Origin::File {
+            path: path.to_owned(),
+            line: line(text, offset),
+        };
         let table = match DeTable::parse(text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
@@ -204,12 +183,20 @@ impl Values {
         let section = format!("{PROVIDERS}.{id}");
         let DeValue::Table(inner) = value else {
             let what = "each identity provider has a section of its own, such as [oidc.entra]";
-            problems.push(Problem { key: section, origin, what: what.to_owned() });
+            problems.push(Problem {
+                key: section,
+                origin,
+                what: what.to_owned(),
+            });
             return;
         };
         if !is_provider_id(id) {
             let what = "a provider's id is 1 to 32 lower-case letters and digits";
-            problems.push(Problem { key: section, origin, what: what.to_owned() });
+            problems.push(Problem {
+                key: section,
+                origin,
+                what: what.to_owned(),
+            });
             return;
         }
         self.take_section(&section, PROVIDER, inner, at, problems);
@@ -235,7 +222,11 @@ impl Values {
                     let place = (section.to_owned(), key.name.to_owned());
                     self.settings.insert(place, Setting { value, origin });
                 }
-                Err(what) => problems.push(Problem { key: full, origin, what }),
+                Err(what) => problems.push(Problem {
+                    key: full,
+                    origin,
+                    what,
+                }),
             }
         }
     }
@@ -243,7 +234,9 @@ impl Values {
     fn take_environment(&mut self, environment: &Environment, problems: &mut Vec<Problem>) {
         for (variable, value) in environment.ours() {
             let rest = &variable[PREFIX.len()..];
-            let Some((section, pattern, name)) = self.place_of(rest) else { continue };
+            let Some((section, pattern, name)) = self.place_of(rest) else {
+                continue;
+            };
             let origin = Origin::Environment(variable.to_owned());
             let full = format!("{section}.{name}");
             let Some(key) = keys::find(pattern, &name) else {
@@ -252,14 +245,23 @@ impl Values {
             };
             let Some(text) = value.to_str() else {
                 let what = "the value is not UTF-8".to_owned();
-                problems.push(Problem { key: full, origin, what });
+                problems.push(Problem {
+                    key: full,
+                    origin,
+                    what,
+                });
                 continue;
             };
             match from_text(key.kind, text) {
                 Ok(value) => {
-                    self.settings.insert((section, name), Setting { value, origin });
+                    self.settings
+                        .insert((section, name), Setting { value, origin });
                 }
-                Err(what) => problems.push(Problem { key: full, origin, what }),
+                Err(what) => problems.push(Problem {
+                    key: full,
+                    origin,
+                    what,
+                }),
             }
         }
     }
@@ -273,10 +275,13 @@ impl Values {
             return is_provider_id(id)
                 .then(|| (format!("{PROVIDERS}.{id}"), PROVIDER, name.to_owned()));
         }
-        keys::sections().into_iter().filter(|section| *section != PROVIDER).find_map(|section| {
-            let name = rest.strip_prefix(section)?.strip_prefix('_')?;
-            Some((section.to_owned(), section, name.to_owned()))
-        })
+        keys::sections()
+            .into_iter()
+            .filter(|section| *section != PROVIDER)
+            .find_map(|section| {
+                let name = rest.strip_prefix(section)?.strip_prefix('_')?;
+                Some((section.to_owned(), section, name.to_owned()))
+            })
     }
 
     fn fill_defaults(&mut self) {
@@ -285,7 +290,11 @@ impl Values {
             .filter(|section| *section != PROVIDER)
             .map(|section| (section.to_owned(), section))
             .collect();
-        sections.extend(self.providers().into_iter().map(|id| (format!("oidc.{id}"), PROVIDER)));
+        sections.extend(
+            self.providers()
+                .into_iter()
+                .map(|id| (format!("oidc.{id}"), PROVIDER)),
+        );
         for (section, pattern) in sections {
             for key in KEYS.iter().filter(|key| key.section == pattern) {
                 let place = (section.clone(), key.name.to_owned());
@@ -300,7 +309,13 @@ impl Values {
                     from_text(key.kind, key.default)
                 };
                 if let Ok(value) = value {
-                    self.settings.insert(place, Setting { value, origin: Origin::Default });
+                    self.settings.insert(
+                        place,
+                        Setting {
+                            value,
+                            origin: Origin::Default,
+                        },
+                    );
                 }
             }
         }
@@ -315,7 +330,9 @@ pub fn variable(section: &str, name: &str) -> String {
 
 fn is_provider_id(id: &str) -> bool {
     (1..=32).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
 }
 
 fn line(text: &str, offset: usize) -> usize {
@@ -325,7 +342,9 @@ fn line(text: &str, offset: usize) -> usize {
 fn home_of(name: &str) -> String {
     KEYS.iter()
         .find(|key| key.name == name)
-        .map_or_else(String::new, |key| format!(": write it under [{}]", key.section))
+        .map_or_else(String::new, |key| {
+            format!(": write it under [{}]", key.section)
+        })
 }
 
 fn unknown_section(section: &str, origin: Origin) -> Problem {
@@ -334,105 +353,45 @@ fn unknown_section(section: &str, origin: Origin) -> Problem {
     known.push(PROVIDERS);
     let what = match keys::nearest(section, known.iter().copied()) {
         Some(near) => format!("there is no such section; did you mean [{near}]?"),
-        None => format!("there is no such section; the sections are {}", known.join(", ")),
+        None => format!(
+            "there is no such section; the sections are {}",
+            known.join(", ")
+        ),
     };
-    Problem { key: section.to_owned(), origin, what }
+    Problem {
+        key: section.to_owned(),
+        origin,
+        what,
+    }
 }
 
 fn unknown_key(full: String, pattern: &str, name: &str, origin: Origin) -> Problem {
-    let here = || KEYS.iter().filter(|key| key.section == pattern).map(|key| key.name);
+    let here = || {
+        KEYS.iter()
+            .filter(|key| key.section == pattern)
+            .map(|key| key.name)
+    };
     let elsewhere = KEYS.iter().find(|key| key.name == name);
-    let section = full.rsplit_once('.').map_or("", |(section, _)| section).to_owned();
+    let section = full
+        .rsplit_once('.')
+        .map_or("", |(section, _)| section)
+        .to_owned();
     let what = if let Some(near) = keys::nearest(name, here()) {
         format!("there is no such key; did you mean {section}.{near}?")
     } else if let Some(key) = elsewhere {
-        format!("there is no such key here; did you mean {}.{}?", key.section, key.name)
+        format!(
+            "there is no such key here; did you mean {}.{}?",
+            key.section, key.name
+        )
     } else {
         let known: Vec<&str> = here().collect();
         format!("there is no such key; [{section}] has {}", known.join(", "))
     };
-    Problem { key: full, origin, what }
-}
-
-fn from_toml(kind: Kind, value: &Spanned<DeValue<'_>>) -> Result<Value, String> {
-    let wrong = || Err(format!("this has to be {}", kind.wants()));
-    match (kind, value.get_ref()) {
-        (Kind::Integer(..), DeValue::Integer(number)) => {
-            let number = i64::from_str_radix(number.as_str(), number.radix());
-            number.map_or_else(|_| wrong(), |number| check(kind, Value::Integer(number)))
-        }
-        (Kind::Hosts | Kind::Words, DeValue::Array(items)) => {
-            let mut list = Vec::new();
-            for item in items.iter() {
-                let DeValue::String(item) = item.get_ref() else { return wrong() };
-                list.push(item.to_string());
-            }
-            check(kind, Value::List(list))
-        }
-        (Kind::Integer(..) | Kind::Hosts | Kind::Words, _) => wrong(),
-        (_, DeValue::String(text)) => check(kind, Value::Text(text.to_string())),
-        _ => wrong(),
+    Problem {
+        key: full,
+        origin,
+        what,
     }
-}
-
-/// A value as an environment variable spells it: lists are separated by commas.
-///
-/// # Errors
-/// What the value has to be.
-pub fn from_text(kind: Kind, text: &str) -> Result<Value, String> {
-    let text = text.trim();
-    match kind {
-        Kind::Integer(..) => match text.parse() {
-            Ok(number) => check(kind, Value::Integer(number)),
-            Err(_) => Err(format!("this has to be {}", kind.wants())),
-        },
-        Kind::Hosts | Kind::Words => {
-            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            check(kind, Value::List(items.map(str::to_owned).collect()))
-        }
-        _ => check(kind, Value::Text(text.to_owned())),
-    }
-}
-
-fn check(kind: Kind, value: Value) -> Result<Value, String> {
-    let good = match (kind, &value) {
-        (Kind::Integer(min, max), Value::Integer(number)) => (min..=max).contains(number),
-        (Kind::Text(max), Value::Text(text)) => {
-            (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-        }
-        (Kind::File, Value::Text(text)) => !text.is_empty() && !text.contains('\0'),
-        (Kind::Listen, Value::Text(text)) => text.parse::<SocketAddr>().is_ok(),
-        (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
-        (Kind::Url, Value::Text(text)) => https(text).is_some(),
-        (Kind::Origin, Value::Text(text)) => https(text).is_some_and(|url| {
-            url.path() == "/" && url.query().is_none() && url.fragment().is_none()
-        }),
-        (Kind::Hosts, Value::List(items)) => items.iter().all(|item| is_host(item)),
-        (Kind::Words, Value::List(items)) => items.iter().all(|item| {
-            !item.is_empty() && item.len() <= 255 && !item.chars().any(|c| c.is_control())
-        }),
-        _ => false,
-    };
-    if good { Ok(value) } else { Err(format!("{value} is not valid; this has to be {}", kind.wants())) }
-}
-
-fn https(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let plain = url.username().is_empty() && url.password().is_none();
-    (url.scheme() == "https" && url.host().is_some() && plain).then_some(url)
-}
-
-/// A DNS name (RFC 1123: labels of letters, digits and hyphens) or an IP address.
-#[must_use]
-pub fn is_host(text: &str) -> bool {
-    text.parse::<IpAddr>().is_ok()
-        || (text.len() <= 253
-            && text.split('.').all(|label| {
-                (1..=63).contains(&label.len())
-                    && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                    && !label.starts_with('-')
-                    && !label.ends_with('-')
-            }))
 }
 
 #[cfg(test)]
@@ -450,18 +409,33 @@ mod tests {
         let problems = read("[listen]\n\npeple = \"127.0.0.1:1\"\n", &[]).unwrap_err();
         assert_eq!(
             problems,
-            ["listen.peple: there is no such key; did you mean listen.people? (/d/config.toml, line 3)"]
+            [
+                "listen.peple: there is no such key; did you mean listen.people? (/d/config.toml, line 3)"
+            ]
         );
     }
 
     #[test]
     fn every_problem_is_told_at_once() {
-        let text = "colour = 1\n[lisen]\n[log]\nformat = \"xml\"\npoll_s = 60\n[oidc.Entra]\nname='x'\n";
+        let text =
+            "colour = 1\n[lisen]\n[log]\nformat = \"xml\"\npoll_s = 60\n[oidc.Entra]\nname='x'\n";
         let problems = read(text, &[("AIWORKLAB_LIMITS_CONNECTIONS", "many")]).unwrap_err();
         assert_eq!(problems.len(), 6, "{problems:#?}");
-        assert!(problems.iter().any(|p| p.contains("did you mean [listen]?")));
-        assert!(problems.iter().any(|p| p.contains("did you mean sync.poll_s?")));
-        assert!(problems.iter().any(|p| p.contains("AIWORKLAB_LIMITS_CONNECTIONS")));
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("did you mean [listen]?"))
+        );
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("did you mean sync.poll_s?"))
+        );
+        assert!(
+            problems
+                .iter()
+                .any(|p| p.contains("AIWORKLAB_LIMITS_CONNECTIONS"))
+        );
     }
 
     #[test]
@@ -479,9 +453,18 @@ mod tests {
         .unwrap();
         let text = |key| values.get("log", key).unwrap();
         assert_eq!(text("level").value, Value::Text("debug".into()));
-        assert_eq!(text("level").origin, Origin::Environment("AIWORKLAB_LOG_LEVEL".into()));
-        assert!(matches!(text("format").origin, Origin::File { line: 3, .. }));
-        assert_eq!(values.get("sync", "poll_s").unwrap().origin, Origin::Default);
+        assert_eq!(
+            text("level").origin,
+            Origin::Environment("AIWORKLAB_LOG_LEVEL".into())
+        );
+        assert!(matches!(
+            text("format").origin,
+            Origin::File { line: 3, .. }
+        ));
+        assert_eq!(
+            values.get("sync", "poll_s").unwrap().origin,
+            Origin::Default
+        );
     }
 
     #[test]
@@ -489,7 +472,9 @@ mod tests {
         for key in KEYS {
             let section = key.section.replace('*', "entra");
             let variable = variable(&section, key.name);
-            let place = Values::default().place_of(&variable[PREFIX.len()..]).unwrap();
+            let place = Values::default()
+                .place_of(&variable[PREFIX.len()..])
+                .unwrap();
             assert_eq!(place, (section, key.section, key.name.to_owned()));
         }
     }
@@ -497,7 +482,10 @@ mod tests {
     #[test]
     fn a_variable_with_a_slip_is_refused_and_a_stranger_is_not() {
         let problems = read("", &[("AIWORKLAB_LISTEN_PEOPEL", "127.0.0.1:1")]).unwrap_err();
-        assert!(problems[0].contains("did you mean listen.people?"), "{problems:?}");
+        assert!(
+            problems[0].contains("did you mean listen.people?"),
+            "{problems:?}"
+        );
         assert!(read("", &[("AIWORKLAB_AGENT_HOME", "x")]).is_ok());
     }
 
@@ -506,17 +494,11 @@ mod tests {
         let values = read("[oidc.entra]\nname = \"Entra ID\"\n", &[]).unwrap();
         for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
             let section = key.section.replace('*', "entra");
-            assert!(values.get(&section, key.name).is_some(), "{section}.{}", key.name);
-        }
-    }
-
-    #[test]
-    fn hosts_are_names_or_addresses() {
-        for good in ["localhost", "skills.example", "10.0.0.1", "::1", "a-b.c"] {
-            assert!(is_host(good), "{good}");
-        }
-        for bad in ["", "a b", "-a", "a..b", "https://x", "host:8443", "ä.example"] {
-            assert!(!is_host(bad), "{bad}");
+            assert!(
+                values.get(&section, key.name).is_some(),
+                "{section}.{}",
+                key.name
+            );
         }
     }
 }

@@ -67,9 +67,10 @@ impl Caller {
     pub fn actor(&self) -> Actor {
         match self {
             Self::Nobody => Actor::Nobody,
-            Self::Person(signed) => {
-                Actor::Person { person: signed.person, confirmed_at: signed.confirmed_at }
-            }
+            Self::Person(signed) => Actor::Person {
+                person: signed.person,
+                confirmed_at: signed.confirmed_at,
+            },
             Self::Device(device) => Actor::Device(*device),
         }
     }
@@ -99,9 +100,14 @@ impl Caller {
     /// Until when a sign-in that was confirmed counts as fresh, if it does at `now`.
     #[must_use]
     pub fn fresh_until(&self, app: &App, now: i64) -> Option<i64> {
-        let Self::Person(signed) = self else { return None };
+        let Self::Person(signed) = self else {
+            return None;
+        };
         let fresh = i64::try_from(app.config().step_up.as_secs()).unwrap_or(0);
-        signed.confirmed_at.map(|at| at + fresh).filter(|until| *until >= now)
+        signed
+            .confirmed_at
+            .map(|at| at + fresh)
+            .filter(|until| *until >= now)
     }
 }
 
@@ -163,8 +169,9 @@ impl IntoResponse for Refused {
             Self::Error(error) => error.into_response(),
             Self::SignIn(uri) => {
                 let to = uri.path_and_query().map_or("/", |path| path.as_str());
-                let query: String =
-                    url::form_urlencoded::Serializer::new(String::new()).append_pair("to", to).finish();
+                let query: String = url::form_urlencoded::Serializer::new(String::new())
+                    .append_pair("to", to)
+                    .finish();
                 Redirect::to(&format!("{}?{query}", dashboard_web::paths::SIGN_IN)).into_response()
             }
         }
@@ -174,10 +181,16 @@ impl IntoResponse for Refused {
 async fn admit(app: &App, route: &'static Route, request: Request) -> Result<Request, Refused> {
     let now = app.edges().clock.now();
     let (mut parts, body) = request.into_parts();
-    let number = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let number = parts
+        .extensions
+        .get::<RequestId>()
+        .map(|id| id.0.clone())
+        .unwrap_or_default();
     let asked = Asked {
         request: number,
-        host: host(&parts.headers, &parts.uri).unwrap_or("localhost").to_owned(),
+        host: host(&parts.headers, &parts.uri)
+            .unwrap_or("localhost")
+            .to_owned(),
         now,
     };
     let mut body = Body::new(Limited::new(body, route.body));
@@ -239,8 +252,18 @@ async fn judge(
 }
 
 async fn device_of(app: &App, peer: Option<&Peer>) -> Result<Caller, ApiError> {
-    let Some(Peer::Device(id)) = peer.copied() else { return Err(ApiError::no_certificate()) };
-    match app.store().read(move |txn| device::standing(txn, id)).await? {
+    let Some(Peer::Device(id)) = peer.copied() else {
+        let advice = format!("Enrol this device: {}", app.enrol_command());
+        return Err(ApiError {
+            advice,
+            ..ApiError::no_certificate()
+        });
+    };
+    match app
+        .store()
+        .read(move |txn| device::standing(txn, id))
+        .await?
+    {
         device::Standing::Good => Ok(Caller::Device(id)),
         device::Standing::Erased => Err(ApiError::erased()),
         device::Standing::Revoked | device::Standing::Unknown => Err(ApiError::revoked()),
@@ -252,7 +275,10 @@ async fn person_of(app: &App, headers: &HeaderMap, now: i64) -> Result<Caller, A
         return Ok(Caller::Nobody);
     };
     let hash = token.hash(TokenKind::Session);
-    let found = app.store().read(move |txn| session::find(txn, &hash, now)).await?;
+    let found = app
+        .store()
+        .read(move |txn| session::find(txn, &hash, now))
+        .await?;
     Ok(match found {
         None => Caller::Nobody,
         Some(found) => Caller::Person(Box::new(Signed {
@@ -269,7 +295,11 @@ async fn person_of(app: &App, headers: &HeaderMap, now: i64) -> Result<Caller, A
 }
 
 fn require_own_origin(app: &App, headers: &HeaderMap, host: &str) -> Result<(), ApiError> {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+    };
     let said = OriginHeaders {
         origin: text("origin"),
         referer: text("referer"),
@@ -284,7 +314,9 @@ fn require_own_origin(app: &App, headers: &HeaderMap, host: &str) -> Result<(), 
 }
 
 fn require_token(caller: &Caller, fields: &Fields) -> Result<(), ApiError> {
-    let Caller::Person(signed) = caller else { return Ok(()) };
+    let Caller::Person(signed) = caller else {
+        return Ok(());
+    };
     let presented = fields.get("csrf").unwrap_or_default();
     if identity::same_secret(presented.as_bytes(), signed.csrf.as_bytes()) {
         Ok(())
@@ -296,11 +328,17 @@ fn require_token(caller: &Caller, fields: &Fields) -> Result<(), ApiError> {
 /// The name (and port) by which we were reached: `Host`, or `:authority` of HTTP/2.
 #[must_use]
 pub fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
-    let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    header.or_else(|| uri.authority().map(|authority| authority.as_str())).filter(|host| {
-        host.len() <= 260
-            && host.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
-    })
+    let header = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    header
+        .or_else(|| uri.authority().map(|authority| authority.as_str()))
+        .filter(|host| {
+            host.len() <= 260
+                && host
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-.:[]".contains(&b))
+        })
 }
 
 /// The cookie of this name; `None` also if there are two, since then one of them is not ours.
@@ -337,7 +375,9 @@ pub fn local_path(text: Option<&str>) -> String {
             && !path.starts_with("//")
             && path.len() <= 512
             && path.bytes().all(|b| b.is_ascii_graphic() && b != b'\\')
-            && !["/link/", "/oidc/", "/signin", "/signout"].iter().any(|door| path.starts_with(door))
+            && !["/link/", "/oidc/", "/signin", "/signout"]
+                .iter()
+                .any(|door| path.starts_with(door))
     };
     text.filter(good).unwrap_or("/").to_owned()
 }
@@ -348,7 +388,10 @@ mod tests {
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
         let pairs = lines.iter().map(|(name, value)| {
-            (http::HeaderName::from_static(name), HeaderValue::from_static(value))
+            (
+                http::HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
         });
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
@@ -361,7 +404,10 @@ mod tests {
     fn a_cookie_that_is_there_twice_is_none() {
         let once = headers(&[("cookie", "a=1; __Host-aiworklab=x; b=2")]);
         assert_eq!(cookie(&once, SESSION), Some("x"));
-        let twice = headers(&[("cookie", "__Host-aiworklab=x"), ("cookie", "__Host-aiworklab=y")]);
+        let twice = headers(&[
+            ("cookie", "__Host-aiworklab=x"),
+            ("cookie", "__Host-aiworklab=y"),
+        ]);
         assert_eq!(cookie(&twice, SESSION), None);
     }
 
@@ -377,16 +423,29 @@ mod tests {
 
     #[test]
     fn nobody_is_sent_to_another_host() {
-        for bad in ["//evil.example", "https://evil.example", "/\\evil", "/link/x", "", "/a b"] {
+        for bad in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil",
+            "/link/x",
+            "",
+            "/a b",
+        ] {
             assert_eq!(local_path(Some(bad)), "/", "{bad}");
         }
-        assert_eq!(local_path(Some("/admin/devices?page=2")), "/admin/devices?page=2");
+        assert_eq!(
+            local_path(Some("/admin/devices?page=2")),
+            "/admin/devices?page=2"
+        );
     }
 
     #[test]
     fn a_host_header_with_other_letters_is_none() {
         let uri = Uri::from_static("/");
-        assert_eq!(host(&headers(&[("host", "localhost:8443")]), &uri), Some("localhost:8443"));
+        assert_eq!(
+            host(&headers(&[("host", "localhost:8443")]), &uri),
+            Some("localhost:8443")
+        );
         assert_eq!(host(&headers(&[("host", "a\"><script>")]), &uri), None);
     }
 }

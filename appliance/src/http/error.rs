@@ -108,7 +108,7 @@ impl ApiError {
             StatusCode::UNAUTHORIZED,
             "H401",
             "This port needs a device's certificate.",
-            "Enrol this device: aiworklab enrol https://HOST:PORT --ca-fingerprint sha256:…",
+            "Enrol this device first.",
         )
     }
 
@@ -183,7 +183,12 @@ impl ApiError {
     /// 415.
     #[must_use]
     pub fn unsupported(finding: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "H415", finding, "Nothing was stored.")
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "H415",
+            finding,
+            "Nothing was stored.",
+        )
     }
 
     /// 426, with the versions spoken.
@@ -274,7 +279,9 @@ impl ApiError {
     pub fn dress(self, mut response: Response) -> Response {
         *response.status_mut() = self.status;
         if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
         response
@@ -284,6 +291,98 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         self.into_json()
+    }
+}
+
+/// What the store says, as a caller may hear it.
+impl From<org_store::Error> for ApiError {
+    fn from(error: org_store::Error) -> Self {
+        use org_store::{Error, Kind};
+        let code = error.code();
+        match error {
+            Error::NotFound {
+                kind: Kind::Subject,
+                ..
+            } => Self::new(
+                StatusCode::NOT_FOUND,
+                code,
+                "You have not enrolled a device yet, so nothing is held about your work.",
+                "Enrol one, then come back.",
+            ),
+            Error::NotFound { .. } => Self {
+                code,
+                ..Self::not_found()
+            },
+            Error::Forbidden { .. } => Self {
+                code,
+                ..Self::forbidden()
+            },
+            Error::BadPush(cause) => {
+                Self::bad_request(format!("The push cannot be taken: {cause}."))
+            }
+            Error::StepUp { .. } => Self::new(
+                StatusCode::FORBIDDEN,
+                code,
+                "This change needs a sign-in that is at most five minutes old. Nothing was changed.",
+                "Confirm that it is you, and repeat it.",
+            ),
+            Error::Revoked => Self {
+                code,
+                ..Self::revoked()
+            },
+            Error::Erased => Self {
+                code,
+                ..Self::erased()
+            },
+            Error::Disabled => Self::new(
+                StatusCode::FORBIDDEN,
+                code,
+                "This account is switched off.",
+                "An administrator can switch it on again.",
+            ),
+            Error::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                code,
+                "This is the last administrator. Nothing was changed.",
+                "Make somebody else an administrator first.",
+            ),
+            Error::TooMany { .. } => {
+                let mut error = Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    code,
+                    "Too many devices are waiting for an approval.",
+                    "Try again in ten minutes.",
+                );
+                error.retry_after_s = Some(600);
+                error
+            }
+            Error::Exists { .. } => Self::new(
+                StatusCode::CONFLICT,
+                code,
+                "That was decided already. Nothing was changed.",
+                "",
+            ),
+            Error::DiskFull { .. } => Self {
+                code,
+                ..Self::disk_full()
+            }
+            .because(error),
+            Error::Busy { .. } | Error::Closed => Self {
+                code,
+                ..Self::busy(5)
+            }
+            .because(error),
+            Error::Text { what, max } => {
+                Self::bad_request(format!("{what} has to be 1 to {max} characters."))
+            }
+            error => Self::internal(code, error),
+        }
+    }
+}
+
+impl From<crate::edges::NoEntropy> for ApiError {
+    fn from(error: crate::edges::NoEntropy) -> Self {
+        Self::internal("D008", error)
     }
 }
 

@@ -19,9 +19,9 @@ use std::io::Read;
 pub async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if is_too_large(error.as_ref()) => {
-            Err(ApiError::too_large(format!("The body is larger than {limit} bytes.")))
-        }
+        Err(error) if is_too_large(error.as_ref()) => Err(ApiError::too_large(format!(
+            "The body is larger than {limit} bytes."
+        ))),
         Err(_cut) => Err(ApiError::bad_request("The body ended before its end.")),
     }
 }
@@ -53,7 +53,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| {
         ApiError::bad_request(match error.classify() {
             serde_json::error::Category::Data => {
-                format!("The body does not have the form that is asked for: {}.", rule(&error))
+                format!(
+                    "The body does not have the form that is asked for: {}.",
+                    rule(&error)
+                )
             }
             _ => format!(
                 "The body is not JSON (line {}, column {}).",
@@ -71,8 +74,16 @@ fn rule(error: &serde_json::Error) -> String {
     let text: String = text.chars().filter(|c| !c.is_control()).take(240).collect();
     if let Some((_, rest)) = text.split_once("unknown field `") {
         let name: String = rest.chars().take_while(|c| *c != '`').take(40).collect();
-        let name: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '?' }).collect();
+        let name: String = name
+            .chars()
+            .map(|c| {
+                if c.is_ascii_alphanumeric() || c == '_' {
+                    c
+                } else {
+                    '?'
+                }
+            })
+            .collect();
         return format!("it has a field `{name}` that does not exist here");
     }
     for marker in ["invalid type: ", "invalid value: "] {
@@ -83,32 +94,44 @@ fn rule(error: &serde_json::Error) -> String {
         }
     }
     if text.contains("unknown variant `") {
-        let expected = text.split_once("`, expected ").map_or("one of the known words", |(_, e)| e);
+        let expected = text
+            .split_once("`, expected ")
+            .map_or("one of the known words", |(_, e)| e);
         return format!("a word is not one of those allowed; expected {expected}");
     }
     text
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
     if kind.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         Ok(())
     } else {
-        Err(ApiError::unsupported("The body has to be sent as application/json."))
+        Err(ApiError::unsupported(
+            "The body has to be sent as application/json.",
+        ))
     }
 }
 
 fn inflate(headers: &HeaderMap, bytes: Bytes) -> Result<Bytes, ApiError> {
-    let coding = headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase());
+    let coding = headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes().to_ascii_lowercase());
     match coding.as_deref() {
         None | Some(b"identity") => Ok(bytes),
         Some(b"zstd") => {
-            let broken = |_| ApiError::bad_request("The body is not the zstd that its header says.");
+            let broken =
+                |_| ApiError::bad_request("The body is not the zstd that its header says.");
             let decoder = zstd::stream::read::Decoder::new(bytes.as_ref()).map_err(broken)?;
             let mut plain = Vec::new();
             // One byte more than allowed tells a bomb from a body that just fits.
-            decoder.take(MAX_INFLATED_BYTES as u64 + 1).read_to_end(&mut plain).map_err(broken)?;
+            decoder
+                .take(MAX_INFLATED_BYTES as u64 + 1)
+                .read_to_end(&mut plain)
+                .map_err(broken)?;
             if plain.len() > MAX_INFLATED_BYTES {
                 return Err(ApiError::too_large(format!(
                     "The body inflates to more than {MAX_INFLATED_BYTES} bytes."
@@ -169,29 +192,40 @@ mod tests {
             request = request.header("content-encoding", coding);
         }
         let request = request.body(Body::from(body)).unwrap();
-        Json::<Push>::from_request(request, &()).await.map(|Json(push)| push)
+        Json::<Push>::from_request(request, &())
+            .await
+            .map(|Json(push)| push)
     }
 
-    const BODY: &str = r#"{"v":1,"stream":"00112233445566778899aabbccddeeff","base":1,"catalogue":1,"deltas":[]}"#;
+    const BODY: &str =
+        r#"{"v":1,"stream":"00112233445566778899aabbccddeeff","base":1,"catalogue":1,"deltas":[]}"#;
 
     #[tokio::test]
     async fn a_body_may_come_compressed() {
         let packed = zstd::encode_all(BODY.as_bytes(), 3).unwrap();
         assert!(push("application/json", Some("zstd"), packed).await.is_ok());
-        assert!(push("application/json; charset=utf-8", None, BODY.into()).await.is_ok());
+        assert!(
+            push("application/json; charset=utf-8", None, BODY.into())
+                .await
+                .is_ok()
+        );
     }
 
     #[tokio::test]
     async fn a_bomb_is_refused_without_being_inflated_whole() {
         let packed = zstd::encode_all(&vec![b' '; 64 << 20][..], 3).unwrap();
         assert!(packed.len() < MAX_BODY_BYTES);
-        let error = push("application/json", Some("zstd"), packed).await.unwrap_err();
+        let error = push("application/json", Some("zstd"), packed)
+            .await
+            .unwrap_err();
         assert_eq!(error.status, 413);
     }
 
     #[tokio::test]
     async fn a_body_of_a_mebibyte_is_refused() {
-        let error = push("application/json", None, vec![b' '; 1 << 20]).await.unwrap_err();
+        let error = push("application/json", None, vec![b' '; 1 << 20])
+            .await
+            .unwrap_err();
         assert_eq!((error.status.as_u16(), error.code), (413, "H413"));
     }
 
@@ -203,9 +237,11 @@ mod tests {
             format!(r#"{{"v":"{secret}"}}"#),
             format!(r#"{{"v":1,"stream":"{secret}"}}"#),
             format!(r#"{{"v":1,"base":"{secret}"}}"#),
-            format!("{secret}"),
+            secret.to_owned(),
         ] {
-            let error = push("application/json", None, body.clone().into()).await.unwrap_err();
+            let error = push("application/json", None, body.clone().into())
+                .await
+                .unwrap_err();
             assert_eq!(error.status, 400);
             let named = body.contains(&format!("{secret}\":1"));
             assert_eq!(error.finding.contains(secret), named, "{}", error.finding);
@@ -216,7 +252,9 @@ mod tests {
     async fn another_kind_of_body_is_refused() {
         let error = push("text/plain", None, BODY.into()).await.unwrap_err();
         assert_eq!(error.status, 415);
-        let error = push("application/json", Some("gzip"), BODY.into()).await.unwrap_err();
+        let error = push("application/json", Some("gzip"), BODY.into())
+            .await
+            .unwrap_err();
         assert_eq!(error.status, 415);
     }
 

@@ -6,9 +6,10 @@
 //! log cannot be laid beside the store to learn whose evidence is whose.
 
 use super::error::ApiError;
+use super::rest::Rest;
 use super::router::Port;
 use crate::app::App;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -32,8 +33,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
 ];
 
 /// The outermost layer of both ports.
@@ -47,14 +54,28 @@ pub async fn outermost(
     request.extensions_mut().insert(id.clone());
     let seen = Seen::of(&request);
 
+    let (request, rest) = with_rest(request);
     let limit = app.config().limits.request;
     let response = match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,
         Err(_late) => too_slow(limit).into_response(),
     };
+    if let Some(rest) = rest {
+        rest.drain().await;
+    }
     let response = shape(&app, port, &seen, &id, response);
     log(&app, port, &seen, &id, &response, begun);
-    dress(&app, port, &id, response)
+    dress(port, &seen, &id, response)
+}
+
+/// A request whose body can be read to its end, whatever its handler does; `None` if it has none.
+fn with_rest(request: Request) -> (Request, Option<Rest>) {
+    if request.body().is_end_stream() {
+        return (request, None);
+    }
+    let (parts, body) = request.into_parts();
+    let (body, rest) = Rest::split(body);
+    (Request::from_parts(parts, body), Some(rest))
 }
 
 /// What of a request is still needed when it was handed on.
@@ -71,7 +92,10 @@ impl Seen {
         let path = request.uri().path();
         Self {
             method: request.method().clone(),
-            route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),
+            route: request
+                .extensions()
+                .get::<MatchedPath>()
+                .map(|path| path.as_str().to_owned()),
             wants_json: path.starts_with("/v1/")
                 || path.starts_with("/.well-known/")
                 || path == "/healthz"
@@ -86,7 +110,10 @@ fn too_slow(limit: Duration) -> ApiError {
     let mut error = ApiError::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "H504",
-        format!("This took longer than {} seconds and was given up.", limit.as_secs()),
+        format!(
+            "This took longer than {} seconds and was given up.",
+            limit.as_secs()
+        ),
         "Look whether the change was made before you repeat it.",
     );
     error.retry_after_s = Some(5);
@@ -124,21 +151,55 @@ fn log(app: &App, port: Port, seen: &Seen, id: &RequestId, response: &Response, 
     let took_ms = took_ms.unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     let error = response.extensions().get::<ApiError>();
-    let (code, cause) = (error.map_or("", |error| error.code), error.and_then(ApiError::causes));
+    let (code, cause) = (
+        error.map(|error| error.code),
+        error.and_then(ApiError::causes),
+    );
     let method = seen.method.as_str();
-    // Who asks to be let in is worth knowing; who syncs, or reads their own pages, is not ours to know.
+    // Who was refused at the door is worth knowing; who came in, syncs or reads, is not ours to know.
     let from = match (port, seen.from) {
-        (Port::People, Some(from)) if is_door(route) => from.ip().to_string(),
-        _ => String::new(),
+        (Port::People, Some(from)) if is_door(route, status) => Some(from.ip().to_string()),
+        _ => None,
     };
+    let from = from.as_deref();
     let (port, id) = (port.name(), id.0.as_str());
     if status >= 500 {
-        let cause = cause.as_deref().unwrap_or("");
-        tracing::error!(request = id, port, method, route, status, took_ms, code, cause, from, "request");
+        let cause = cause.as_deref();
+        tracing::error!(
+            request = id,
+            port,
+            method,
+            route,
+            status,
+            took_ms,
+            code,
+            cause,
+            from,
+            "request"
+        );
     } else if quiet(route) {
-        tracing::debug!(request = id, port, method, route, status, took_ms, code, "request");
+        tracing::debug!(
+            request = id,
+            port,
+            method,
+            route,
+            status,
+            took_ms,
+            code,
+            "request"
+        );
     } else {
-        tracing::info!(request = id, port, method, route, status, took_ms, code, from, "request");
+        tracing::info!(
+            request = id,
+            port,
+            method,
+            route,
+            status,
+            took_ms,
+            code,
+            from,
+            "request"
+        );
     }
 }
 
@@ -147,12 +208,14 @@ fn quiet(route: &str) -> bool {
     matches!(route, "/healthz" | "/readyz") || route.starts_with("/assets/")
 }
 
-/// Sign-in and administration.
-fn is_door(route: &str) -> bool {
-    ["/link/", "/oidc/", "/signin", "/admin"].iter().any(|door| route.starts_with(door))
+/// Administration, and a sign-in that was refused: a line about one that went well, with its hour and
+/// address, would stand beside the hours of somebody's evidence.
+fn is_door(route: &str, status: u16) -> bool {
+    let begins = |doors: &[&str]| doors.iter().any(|door| route.starts_with(door));
+    begins(&["/admin"]) || (status >= 400 && begins(&["/link/", "/oidc/", "/signin"]))
 }
 
-fn dress(app: &App, port: Port, id: &RequestId, mut response: Response) -> Response {
+fn dress(port: Port, seen: &Seen, id: &RequestId, mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -164,11 +227,18 @@ fn dress(app: &App, port: Port, id: &RequestId, mut response: Response) -> Respo
         .entry(header::CACHE_CONTROL)
         .or_insert_with(|| HeaderValue::from_static("no-store"));
     // On localhost it would bind every other program on this machine that listens there.
-    if port == Port::People && app.uses_hsts() {
+    if port == Port::People && seen.host.as_deref().is_some_and(is_a_name) {
         let hsts = HeaderValue::from_static("max-age=31536000");
         headers.insert(header::STRICT_TRANSPORT_SECURITY, hsts);
     }
     response
+}
+
+/// Whether a host is a real name: neither localhost nor an address.
+fn is_a_name(host: &str) -> bool {
+    let name = crate::app::host_name(host);
+    let local = name == "localhost" || name.ends_with(".localhost");
+    !local && name.parse::<std::net::IpAddr>().is_err()
 }
 
 /// What becomes of a panic: one request fails, the rest go on.
@@ -191,12 +261,40 @@ mod tests {
 
     #[test]
     fn only_doors_log_an_address() {
-        for door in ["/link/{token}", "/oidc/{provider}/callback", "/signin", "/admin/devices"] {
-            assert!(is_door(door), "{door}");
+        for door in [
+            "/link/{token}",
+            "/oidc/{provider}/callback",
+            "/signin",
+            "/admin/devices",
+        ] {
+            assert!(is_door(door, 403), "{door}");
         }
-        for private in ["/me", "/", "/v1/enrol/start", "/v1/sync/push", "/concepts/{slug}"] {
-            assert!(!is_door(private), "{private}");
+        for private in [
+            "/me",
+            "/",
+            "/v1/enrol/start",
+            "/v1/sync/push",
+            "/concepts/{slug}",
+        ] {
+            assert!(!is_door(private, 403), "{private}");
         }
+        assert!(
+            !is_door("/link/{token}", 303),
+            "whoever came in is nobody's business"
+        );
+    }
+
+    #[test]
+    fn localhost_and_addresses_are_never_pinned_to_tls() {
+        for host in [
+            "localhost:8443",
+            "127.0.0.1:8443",
+            "[::1]:8443",
+            "a.localhost",
+        ] {
+            assert!(!is_a_name(host), "{host}");
+        }
+        assert!(is_a_name("skills.example:8443"));
     }
 
     #[test]

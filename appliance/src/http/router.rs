@@ -105,7 +105,7 @@ macro_rules! routes {
                 {
                     let handler: MethodRouter<App> = routing::$method($handler);
                     let guard = from_fn_with_state((app.clone(), route), auth::guard);
-                    router = router.route($path, handler.layer(guard));
+                    router = router.route($path, handler.route_layer(guard));
                 }
             )*
             router
@@ -130,9 +130,9 @@ routes! {
 
     post "/v1/sync/push" Devices Device [] SYNC => api::sync::push;
     post "/v1/sync/pull" Devices Device [] SYNC => api::sync::pull;
-    put "/v1/me/aggregate" Devices Device ["subject.aggregate"] FORM => api::me::set_aggregate;
-    get "/v1/me/export" Devices Device ["subject.export"] NONE => api::me::export;
-    delete "/v1/me" Devices Device ["subject.erase"] NONE => api::me::erase;
+    put "/v1/me/aggregate" Devices Device ["graph.aggregate"] FORM => api::me::set_aggregate;
+    get "/v1/me/export" Devices Device ["graph.export"] NONE => api::me::export;
+    delete "/v1/me" Devices Device ["graph.erase"] NONE => api::me::erase;
     get "/v1/catalogue" Devices Device [] NONE => api::about::catalogue;
 
     post "/v1/enrol/start" People Program [] ENROL => api::enrol::start;
@@ -145,17 +145,17 @@ routes! {
     get "/link/{token}" People Open [] NONE => pages::link::show;
     post "/link/{token}" People Open ["session.begin"] FORM => pages::link::open;
     get "/oidc/{provider}/start" People Open [] NONE => pages::oidc::start;
-    get "/oidc/{provider}/callback" People Open ["session.begin"] NONE => pages::oidc::callback;
+    get "/oidc/{provider}/callback" People Open ["session.begin", "session.confirm"] NONE => pages::oidc::callback;
 
     get "/" People Member [] NONE => pages::figures::overview;
     get "/concepts" People Member [] NONE => pages::figures::concepts;
     get "/concepts/{slug}" People Member [] NONE => pages::figures::concept;
 
-    get "/me" People Member ["subject.view"] NONE => pages::me::show;
-    get "/me/export" People Member ["subject.export"] NONE => pages::me::export;
-    post "/me/aggregate" People Member ["subject.aggregate"] FORM => pages::me::set_aggregate;
+    get "/me" People Member ["graph.view"] NONE => pages::me::show;
+    get "/me/export" People Member ["graph.export"] NONE => pages::me::export;
+    post "/me/aggregate" People Member ["graph.aggregate"] FORM => pages::me::set_aggregate;
     get "/me/erase" People Member [] NONE => pages::me::ask_erase;
-    post "/me/erase" People MemberFresh ["subject.erase"] FORM => pages::me::erase;
+    post "/me/erase" People MemberFresh ["graph.erase"] FORM => pages::me::erase;
     get "/me/devices/{id}/revoke" People Member [] NONE => pages::me::ask_revoke;
     post "/me/devices/{id}/revoke" People Member ["device.revoke-own"] FORM => pages::me::revoke;
     get "/enrol" People Member [] NONE => pages::enrol::show;
@@ -174,7 +174,6 @@ routes! {
 }
 
 /// The router of one port.
-#[must_use]
 pub fn router(app: &App, port: Port) -> Router {
     mount(app, port)
         .layer(CatchPanicLayer::custom(layers::panicked))

@@ -8,10 +8,10 @@
 //! Invariants: no protocol older than TLS 1.3 is spoken, whatever features other crates switch on;
 //! a new configuration reaches every *new* connection; the accept loop ends only when told to.
 
-use kernel::ids::DeviceId;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use kernel::ids::DeviceId;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
@@ -94,7 +94,11 @@ pub type ReadDevice = fn(&CertificateDer<'_>) -> Option<DeviceId>;
 #[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
-        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1],
+        kx_groups: vec![
+            kx_group::X25519MLKEM768,
+            kx_group::X25519,
+            kx_group::SECP256R1,
+        ],
         ..aws_lc_rs::default_provider()
     })
 }
@@ -155,7 +159,9 @@ fn finish(mut config: ServerConfig) -> Arc<ServerConfig> {
 /// # Errors
 /// [`Error::Bind`], with the address.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|source| Error::Bind { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Bind { address, source })
 }
 
 /// What one listener needs.
@@ -179,7 +185,15 @@ pub struct Listener {
 impl Listener {
     /// Accepts until told to stop, then lets requests in flight end, for a while.
     pub async fn serve(self) {
-        let Self { name, tcp, tls, app, device_of, limits, mut stop } = self;
+        let Self {
+            name,
+            tcp,
+            tls,
+            app,
+            device_of,
+            limits,
+            mut stop,
+        } = self;
         let slots = Arc::new(Semaphore::new(limits.connections));
         let builder = Arc::new(builder(limits.header));
         // Every connection holds a sender; when the last is gone, all have ended.
@@ -218,8 +232,14 @@ impl Listener {
             });
         }
         drop((tcp, alive));
-        if tokio::time::timeout(limits.shutdown, ended.recv()).await.is_err() {
-            tracing::warn!(listener = name, "some requests did not end in time and were cut off");
+        if tokio::time::timeout(limits.shutdown, ended.recv())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                listener = name,
+                "some requests did not end in time and were cut off"
+            );
         }
     }
 }
@@ -250,12 +270,19 @@ impl Connection {
                 return;
             }
         };
-        let shown = tls.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let shown = tls
+            .get_ref()
+            .1
+            .peer_certificates()
+            .and_then(|chain| chain.first());
         let peer = match shown {
             None => Peer::Nobody,
             Some(leaf) => (self.device_of)(leaf).map_or(Peer::Other, Peer::Device),
         };
-        let app = self.app.layer(axum::Extension(peer)).layer(axum::Extension(address));
+        let app = self
+            .app
+            .layer(axum::Extension(peer))
+            .layer(axum::Extension(address));
         let service = TowerToHyperService::new(app);
         let connection = self.builder.serve_connection(TokioIo::new(tls), service);
         tokio::pin!(connection);
@@ -304,7 +331,10 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// trying again at once would only burn the processor.
 async fn pause(name: &'static str, error: &std::io::Error) {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
-    if matches!(error.kind(), ConnectionAborted | ConnectionReset | Interrupted) {
+    if matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    ) {
         return;
     }
     tracing::error!(listener = name, %error, "a connection could not be accepted");

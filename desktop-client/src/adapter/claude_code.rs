@@ -7,15 +7,46 @@ use std::time::Duration;
 
 /// Tools that change nothing and run nothing.
 const QUIET_TOOLS: [&str; 22] = [
-    "Read", "Glob", "Grep", "LS", "ToolSearch", "TaskCreate", "TaskUpdate", "TaskGet", "TaskList",
-    "TaskOutput", "TaskStop", "TodoWrite", "TodoRead", "WebFetch", "WebSearch", "Task", "Agent",
-    "Skill", "BashOutput", "KillShell", "ExitPlanMode", "AskUserQuestion",
+    "Read",
+    "Glob",
+    "Grep",
+    "LS",
+    "ToolSearch",
+    "TaskCreate",
+    "TaskUpdate",
+    "TaskGet",
+    "TaskList",
+    "TaskOutput",
+    "TaskStop",
+    "TodoWrite",
+    "TodoRead",
+    "WebFetch",
+    "WebSearch",
+    "Task",
+    "Agent",
+    "Skill",
+    "BashOutput",
+    "KillShell",
+    "ExitPlanMode",
+    "AskUserQuestion",
 ];
 /// Events that say nothing which is not said elsewhere.
 const QUIET_EVENTS: [&str; 15] = [
-    "PreToolUse", "PostToolBatch", "MessageDisplay", "Notification", "SubagentStart",
-    "SubagentStop", "PreCompact", "PostCompact", "TaskCreated", "TaskCompleted", "FileChanged",
-    "InstructionsLoaded", "ConfigChange", "CwdChanged", "StopFailure",
+    "PreToolUse",
+    "PostToolBatch",
+    "MessageDisplay",
+    "Notification",
+    "SubagentStart",
+    "SubagentStop",
+    "PreCompact",
+    "PostCompact",
+    "TaskCreated",
+    "TaskCompleted",
+    "FileChanged",
+    "InstructionsLoaded",
+    "ConfigChange",
+    "CwdChanged",
+    "StopFailure",
 ];
 /// Longest name of an unknown shape that is kept.
 const NAME_CHARS: usize = 40;
@@ -29,20 +60,29 @@ pub fn read(payload: &[u8], cut: bool) -> Read {
         Ok(value) => (value, cut),
         Err(_) => {
             let mended = mend(payload).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let Some(value) = mended else { return Read::Unreadable };
+            let Some(value) = mended else {
+                return Read::Unreadable;
+            };
             (value, true)
         }
     };
     let text = |key: &str| value.get(key).and_then(Value::as_str);
     let Some(name) = text("hook_event_name") else {
-        return if cut { Read::Unreadable } else { Read::Unknown("no event name".to_owned()) };
+        return if cut {
+            Read::Unreadable
+        } else {
+            Read::Unknown("no event name".to_owned())
+        };
     };
     let act = match name {
         "SessionStart" => Act::SessionBegan,
         "SessionEnd" => Act::SessionEnded,
         "UserPromptSubmit" => Act::TurnBegan,
         "Stop" => {
-            let goes_on = value.get("stop_hook_active").and_then(Value::as_bool).unwrap_or(false);
+            let goes_on = value
+                .get("stop_hook_active")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
             let tasks = value.get("background_tasks").and_then(Value::as_array);
             if goes_on || tasks.is_some_and(|tasks| !tasks.is_empty()) {
                 return Read::Ignored;
@@ -104,7 +144,10 @@ fn used(value: &Value) -> Option<Act> {
                 return Some(Act::Stopped);
             }
             let command = input.get("command")?.as_str()?.to_owned();
-            Some(Act::Ran(Ran { command, passed: true }))
+            Some(Act::Ran(Ran {
+                command,
+                passed: true,
+            }))
         }
         _ => None,
     }
@@ -117,8 +160,15 @@ fn failed(value: &Value) -> Option<Act> {
     }
     match tool {
         "Bash" => {
-            let command = value.get("tool_input")?.get("command")?.as_str()?.to_owned();
-            Some(Act::Ran(Ran { command, passed: false }))
+            let command = value
+                .get("tool_input")?
+                .get("command")?
+                .as_str()?
+                .to_owned();
+            Some(Act::Ran(Ran {
+                command,
+                passed: false,
+            }))
         }
         "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => Some(Act::Stopped),
         _ => None,
@@ -128,7 +178,11 @@ fn failed(value: &Value) -> Option<Act> {
 fn written(input: &Value, response: &Value) -> Option<Change> {
     let file = file_name(input.get("file_path")?.as_str()?);
     // What the engineer changed at the approval stands in the response alone.
-    let content = response.get("content").or_else(|| input.get("content"))?.as_str()?.to_owned();
+    let content = response
+        .get("content")
+        .or_else(|| input.get("content"))?
+        .as_str()?
+        .to_owned();
     let source = match response.get("originalFile").and_then(Value::as_str) {
         Some(before) => added(&file, before, content),
         None => SourceChange::new_file(file.clone(), content),
@@ -139,26 +193,42 @@ fn written(input: &Value, response: &Value) -> Option<Change> {
 fn edited(input: &Value, response: &Value) -> Option<Change> {
     let file = file_name(input.get("file_path")?.as_str()?);
     let one = std::slice::from_ref(input);
-    let edits = input.get("edits").and_then(Value::as_array).map_or(one, Vec::as_slice);
+    let edits = input
+        .get("edits")
+        .and_then(Value::as_array)
+        .map_or(one, Vec::as_slice);
     let edits: Vec<(&str, &str, bool)> = edits
         .iter()
         .filter_map(|edit| {
             let new = edit.get("new_string")?.as_str()?;
-            let old = edit.get("old_string").and_then(Value::as_str).unwrap_or_default();
-            let all = edit.get("replace_all").and_then(Value::as_bool).unwrap_or(false);
+            let old = edit
+                .get("old_string")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            let all = edit
+                .get("replace_all")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
             Some((old, new, all))
         })
         .collect();
-    let after = response.get("originalFile").and_then(Value::as_str).and_then(|before| {
-        let mut after = before.to_owned();
-        for (old, new, all) in &edits {
-            if old.is_empty() || !after.contains(old) {
-                return None;
+    let after = response
+        .get("originalFile")
+        .and_then(Value::as_str)
+        .and_then(|before| {
+            let mut after = before.to_owned();
+            for (old, new, all) in &edits {
+                if old.is_empty() || !after.contains(old) {
+                    return None;
+                }
+                after = if *all {
+                    after.replace(old, new)
+                } else {
+                    after.replacen(old, new, 1)
+                };
             }
-            after = if *all { after.replace(old, new) } else { after.replacen(old, new, 1) };
-        }
-        Some((before, after))
-    });
+            Some((before, after))
+        });
     let source = match after {
         Some((before, after)) => added(&file, before, after),
         // The file is not known: the new text without the lines that stood in the old one.
@@ -179,11 +249,17 @@ fn edited(input: &Value, response: &Value) -> Option<Change> {
 
 /// The file after the change, with the numbers of its new lines.
 fn added(file: &str, before: &str, after: String) -> SourceChange {
-    let diff = similar::TextDiff::configure().timeout(COMPARE).diff_lines(before, after.as_str());
+    let diff = similar::TextDiff::configure()
+        .timeout(COMPARE)
+        .diff_lines(before, after.as_str());
     let lines: Vec<u32> = diff
         .iter_all_changes()
         .filter(|change| change.tag() == similar::ChangeTag::Insert)
-        .filter_map(|change| change.new_index().and_then(|row| u32::try_from(row + 1).ok()))
+        .filter_map(|change| {
+            change
+                .new_index()
+                .and_then(|row| u32::try_from(row + 1).ok())
+        })
         .collect();
     SourceChange::in_file(file, after, &lines)
 }
@@ -217,7 +293,9 @@ mod tests {
     }
 
     fn session(lines: &str) -> Vec<String> {
-        let all = lines.lines().map(|line| brief(&read(line.as_bytes(), false)));
+        let all = lines
+            .lines()
+            .map(|line| brief(&read(line.as_bytes(), false)));
         all.filter(|brief| brief != "-").collect()
     }
 
@@ -236,7 +314,10 @@ mod tests {
             ]
         );
         let payments = session(PAYMENTS);
-        assert!(payments.iter().all(|brief| !brief.starts_with(['?', '!'])), "{payments:?}");
+        assert!(
+            payments.iter().all(|brief| !brief.starts_with(['?', '!'])),
+            "{payments:?}"
+        );
         assert!(payments.contains(&"ran Some(false) false".to_owned()));
         assert!(payments.contains(&"ran Some(true) false".to_owned()));
         assert!(payments.contains(&"ran None true".to_owned()));
@@ -244,13 +325,22 @@ mod tests {
 
     #[test]
     fn an_edit_adds_only_its_new_lines() {
-        let line = FIRST.lines().find(|l| l.contains("PostToolUse\"") && l.contains("\"Edit\""));
-        let Read::Event(event) = read(line.unwrap().as_bytes(), false) else { panic!("no event") };
-        let Act::Changed(changes) = event.act else { panic!("no change") };
+        let line = FIRST
+            .lines()
+            .find(|l| l.contains("PostToolUse\"") && l.contains("\"Edit\""));
+        let Read::Event(event) = read(line.unwrap().as_bytes(), false) else {
+            panic!("no event")
+        };
+        let Act::Changed(changes) = event.act else {
+            panic!("no change")
+        };
         let text = changes[0].source.added_line(1).unwrap();
         assert!(text.contains("self.last"), "{text}");
         assert_eq!(changes[0].source.added_line(2), None);
-        assert_eq!(event.call.as_deref(), Some("toolu_8cb30424fd264d599a8a8dda"));
+        assert_eq!(
+            event.call.as_deref(),
+            Some("toolu_8cb30424fd264d599a8a8dda")
+        );
     }
 
     #[test]
@@ -258,8 +348,12 @@ mod tests {
         let value = json!({"hook_event_name": "PostToolUse", "session_id": "s", "tool_name": "MultiEdit",
             "tool_input": {"file_path": "/x/y/a.py", "edits": [
                 {"old_string": "a = 1\nb = 2", "new_string": "a = 1\nwith x as y:\n    pass"}]}});
-        let Read::Event(event) = said(&value) else { panic!("no event") };
-        let Act::Changed(changes) = event.act else { panic!("no change") };
+        let Read::Event(event) = said(&value) else {
+            panic!("no event")
+        };
+        let Act::Changed(changes) = event.act else {
+            panic!("no change")
+        };
         assert_eq!(changes[0].file, "a.py");
         assert_eq!(changes[0].source.added_line(1), Some("with x as y:"));
     }
@@ -274,20 +368,29 @@ mod tests {
         let whole = json!({"session_id": "s", "hook_event_name": "PostToolUse", "tool_name": "Bash",
             "tool_input": {"command": "cargo test"}, "tool_response": {"stdout": "x".repeat(500)}});
         let text = whole.to_string();
-        let Read::Event(event) = read(&text.as_bytes()[..300], true) else { panic!("no event") };
+        let Read::Event(event) = read(&text.as_bytes()[..300], true) else {
+            panic!("no event")
+        };
         assert!(event.cut);
         assert!(matches!(event.act, Act::Ran(ran) if ran.tests() == Some(true)));
     }
 
     #[test]
     fn what_is_not_known_is_named_and_never_quoted() {
-        assert_eq!(brief(&said(&json!({"hook_event_name": "Dreamt"}))), "?Dreamt");
-        assert_eq!(brief(&said(&json!({"hook_event_name": "A secret\npath/of mine"}))), "?Asecretpathofmine");
+        assert_eq!(
+            brief(&said(&json!({"hook_event_name": "Dreamt"}))),
+            "?Dreamt"
+        );
+        assert_eq!(
+            brief(&said(&json!({"hook_event_name": "A secret\npath/of mine"}))),
+            "?Asecretpathofmine"
+        );
         assert_eq!(brief(&said(&json!({"a": 1}))), "?no event name");
         assert_eq!(brief(&said(&json!([1, 2]))), "?no event name");
         assert_eq!(brief(&read(b"not json", false)), "!");
         assert_eq!(brief(&read(b"\xff\xfe", false)), "!");
-        let tool = json!({"hook_event_name": "PostToolUse", "tool_name": "Teleport", "tool_input": {}});
+        let tool =
+            json!({"hook_event_name": "PostToolUse", "tool_name": "Teleport", "tool_input": {}});
         assert_eq!(brief(&said(&tool)), "?tool Teleport");
     }
 }

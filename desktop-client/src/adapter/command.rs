@@ -17,7 +17,10 @@ impl Ran {
     /// not tell.
     pub fn tests(&self) -> Option<bool> {
         let parts = parts(&self.command)?;
-        parts.iter().any(|words| runs_tests(words)).then_some(self.passed)
+        parts
+            .iter()
+            .any(|words| runs_tests(words))
+            .then_some(self.passed)
     }
 
     /// Whether the line committed something.
@@ -49,8 +52,10 @@ fn git_verb(words: &[String]) -> Option<&str> {
 fn runs_tests(words: &[String]) -> bool {
     let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
     while let Some(first) = words.first() {
-        let wrapper = matches!(*first, "env" | "time" | "nice" | "npx" | "pnpx" | "bunx" | "sudo")
-            || (first.contains('=') && !first.starts_with('='));
+        let wrapper = matches!(
+            *first,
+            "env" | "time" | "nice" | "npx" | "pnpx" | "bunx" | "sudo"
+        ) || (first.contains('=') && !first.starts_with('='));
         if wrapper {
             words.remove(0);
         } else if matches!(*first, "uv" | "poetry" | "pipenv" | "hatch" | "bundle")
@@ -61,22 +66,31 @@ fn runs_tests(words: &[String]) -> bool {
             break;
         }
     }
-    let Some(program) = words.first().map(|word| word.rsplit('/').next().unwrap_or(word)) else {
+    let Some(program) = words
+        .first()
+        .map(|word| word.rsplit('/').next().unwrap_or(word))
+    else {
         return false;
     };
     let has = |wanted: &[&str]| words.iter().skip(1).any(|word| wanted.contains(word));
     let python = program.starts_with("python") || program == "py";
     match program {
         "pytest" | "py.test" | "tox" | "nox" | "jest" | "vitest" | "mocha" | "ava" | "rspec"
-        | "phpunit" | "ctest" | "bats" | "nosetests" | "playwright" => !has(&["--version", "--help"]),
+        | "phpunit" | "ctest" | "bats" | "nosetests" | "playwright" => {
+            !has(&["--version", "--help"])
+        }
         "cargo" => has(&["test", "nextest", "t"]) && !has(&["--no-run"]),
         "go" | "dotnet" | "swift" | "deno" | "bun" | "mix" | "zig" => has(&["test"]),
-        "npm" | "pnpm" | "yarn" => has(&["test", "t"]) || words.iter().any(|w| w.starts_with("test:")),
+        "npm" | "pnpm" | "yarn" => {
+            has(&["test", "t"]) || words.iter().any(|w| w.starts_with("test:"))
+        }
         "mvn" | "mvnw" | "gradle" | "gradlew" | "make" | "just" | "rake" | "bazel" | "sbt" => {
             has(&["test", "check", "verify"])
         }
         "node" => has(&["--test"]),
-        _ if python => has(&["unittest", "pytest", "nose2"]) || has(&["manage.py"]) && has(&["test"]),
+        _ if python => {
+            has(&["unittest", "pytest", "nose2"]) || has(&["manage.py"]) && has(&["test"])
+        }
         _ => false,
     }
 }
@@ -87,7 +101,7 @@ fn parts(line: &str) -> Option<Vec<Vec<String>>> {
     let mut parts = vec![Vec::new()];
     let mut word = String::new();
     let mut chars = line.trim().chars().peekable();
-    let mut end_word = |word: &mut String, parts: &mut Vec<Vec<String>>| {
+    let end_word = |word: &mut String, parts: &mut Vec<Vec<String>>| {
         if !word.is_empty()
             && let Some(last) = parts.last_mut()
         {
@@ -136,7 +150,10 @@ mod tests {
     use super::*;
 
     fn ran(command: &str, passed: bool) -> Ran {
-        Ran { command: command.to_owned(), passed }
+        Ran {
+            command: command.to_owned(),
+            passed,
+        }
     }
 
     #[test]
@@ -155,21 +172,37 @@ mod tests {
             assert_eq!(ran(line, true).tests(), Some(true), "{line}");
             assert_eq!(ran(line, false).tests(), Some(false), "{line}");
         }
-        for line in ["ls test", "cat pytest.ini", "echo 'cargo test'", "git commit -m 'test'"] {
+        for line in [
+            "ls test",
+            "cat pytest.ini",
+            "echo 'cargo test'",
+            "git commit -m 'test'",
+        ] {
             assert_eq!(ran(line, true).tests(), None, "{line}");
         }
     }
 
     #[test]
     fn an_end_that_does_not_tell_is_not_believed() {
-        for line in ["pytest || true", "pytest | tail -5", "pytest; echo done", "pytest &"] {
+        for line in [
+            "pytest || true",
+            "pytest | tail -5",
+            "pytest; echo done",
+            "pytest &",
+        ] {
             assert_eq!(ran(line, true).tests(), None, "{line}");
         }
     }
 
     #[test]
     fn a_commit_is_a_commit_that_went_through() {
-        assert!(ran("git add -A && git commit -q -m 'one; two' && git log -1", true).commits());
+        assert!(
+            ran(
+                "git add -A && git commit -q -m 'one; two' && git log -1",
+                true
+            )
+            .commits()
+        );
         assert!(ran("git -C /srv/app commit -m x", true).commits());
         assert!(!ran("git commit -m x", false).commits());
         assert!(!ran("git log --grep commit", true).commits());

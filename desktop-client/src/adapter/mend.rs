@@ -41,7 +41,11 @@ pub fn mend(text: &[u8]) -> Option<Vec<u8>> {
             bracket @ (b'{' | b'[') => {
                 at += 1;
                 open.push(if bracket == b'{' { b'}' } else { b']' });
-                expect = if bracket == b'{' { Expect::Key } else { Expect::Value };
+                expect = if bracket == b'{' {
+                    Expect::Key
+                } else {
+                    Expect::Value
+                };
                 safe = (at, open.len());
             }
             b'}' | b']' => {
@@ -59,8 +63,11 @@ pub fn mend(text: &[u8]) -> Option<Vec<u8>> {
             }
             b',' => {
                 at += 1;
-                expect =
-                    if open.last() == Some(&b'}') { Expect::Key } else { Expect::Value };
+                expect = if open.last() == Some(&b'}') {
+                    Expect::Key
+                } else {
+                    Expect::Value
+                };
             }
             _ => {
                 let rest = &text[at..];
@@ -104,7 +111,9 @@ fn string_stop(text: &[u8], from: usize) -> usize {
         let step = match text[at] {
             b'\\' if text.get(at + 1) == Some(&b'u') => {
                 // A surrogate pair is twelve bytes, and half of one is no character.
-                let high = text.get(at + 2).is_some_and(|b| b.eq_ignore_ascii_case(&b'd'))
+                let high = text
+                    .get(at + 2)
+                    .is_some_and(|b| b.eq_ignore_ascii_case(&b'd'))
                     && text.get(at + 3).is_some_and(|b| {
                         matches!(b.to_ascii_lowercase(), b'8' | b'9' | b'a' | b'b')
                     });
@@ -137,7 +146,10 @@ mod tests {
     #[test]
     fn what_stands_before_the_cut_is_kept() {
         let whole = r#"{"a":"one","b":{"c":[1,true,"tw"#;
-        assert_eq!(mended(whole), Some(json!({"a": "one", "b": {"c": [1, true, "tw"]}})));
+        assert_eq!(
+            mended(whole),
+            Some(json!({"a": "one", "b": {"c": [1, true, "tw"]}}))
+        );
         assert_eq!(mended(r#"{"a":"one","b":tr"#), Some(json!({"a": "one"})));
         assert_eq!(mended(r#"{"a":"one","b""#), Some(json!({"a": "one"})));
         assert_eq!(mended(r#"{"a":"one","b"#), Some(json!({"a": "one"})));
@@ -152,7 +164,10 @@ mod tests {
         assert_eq!(mended(r#"{"a":"x\ud83d\ude"#), Some(json!({"a": "x"})));
         let bytes = "{\"a\":\"xä".as_bytes();
         let kept = mend(&bytes[..bytes.len() - 1]).unwrap();
-        assert_eq!(serde_json::from_slice::<Value>(&kept).unwrap(), json!({"a": "x"}));
+        assert_eq!(
+            serde_json::from_slice::<Value>(&kept).unwrap(),
+            json!({"a": "x"})
+        );
     }
 
     #[test]
@@ -160,7 +175,10 @@ mod tests {
         let whole = r#"{"session_id":"s","tool_input":{"edits":[{"old":"a\n\"é😀\u00e9","new":"b"},{"n":-1.5e3}]},"ok":null}"#;
         for cut in 1..whole.len() {
             let kept = mend(&whole.as_bytes()[..cut]).unwrap();
-            assert!(serde_json::from_slice::<Value>(&kept).is_ok(), "cut at {cut}: {kept:?}");
+            assert!(
+                serde_json::from_slice::<Value>(&kept).is_ok(),
+                "cut at {cut}: {kept:?}"
+            );
         }
     }
 }

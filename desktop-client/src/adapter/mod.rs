@@ -68,5 +68,8 @@ pub struct Change {
 
 /// The last part of a path, whichever slash it uses.
 fn file_name(path: &str) -> String {
-    path.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
+    path.rsplit(['/', '\\'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -47,7 +47,10 @@ impl Http {
             .connect_timeout(CONNECT)
             .timeout(REQUEST)
             .build()
-            .map_err(|error| Error::Certificate { doing: "prepare TLS", source: error.into() })?;
+            .map_err(|error| Error::Certificate {
+                doing: "prepare TLS",
+                source: error.into(),
+            })?;
         Ok(Self { client })
     }
 
@@ -96,12 +99,20 @@ impl Http {
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_REPLY_BYTES {
                 let why = format!("it says more than {MAX_REPLY_BYTES} bytes");
-                return Err(Error::Reply { url: url.to_owned(), why });
+                return Err(Error::Reply {
+                    url: url.to_owned(),
+                    why,
+                });
             }
             body.extend_from_slice(&chunk);
         }
         let status = response.status().as_u16();
-        Ok(Reply { url: url.to_owned(), status, retry_after_s, body })
+        Ok(Reply {
+            url: url.to_owned(),
+            status,
+            retry_after_s,
+            body,
+        })
     }
 }
 
@@ -120,8 +131,10 @@ impl Reply {
         if self.status != 200 {
             return Err(self.refusal());
         }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Error::Reply { url: self.url.clone(), why: error.to_string() })
+        serde_json::from_slice(&self.body).map_err(|error| Error::Reply {
+            url: self.url.clone(),
+            why: error.to_string(),
+        })
     }
 
     /// The body of an error, if it is one of the protocol's.
@@ -135,9 +148,22 @@ impl Reply {
             Some(reply) => (reply.code, reply.detail),
             None => (String::new(), "it does not say why".to_owned()),
         };
-        let detail = detail.chars().filter(|c| !c.is_control()).take(500).collect();
-        let code = code.chars().filter(char::is_ascii_alphanumeric).take(10).collect();
-        Error::Refused { status: self.status, code, detail, retry_after_s: self.retry_after_s }
+        let detail = detail
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(500)
+            .collect();
+        let code = code
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(10)
+            .collect();
+        Error::Refused {
+            status: self.status,
+            code,
+            detail,
+            retry_after_s: self.retry_after_s,
+        }
     }
 }
 
@@ -149,7 +175,10 @@ pub fn converse<T>(conversation: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Error::Certificate { doing: "start the network", source: error.into() })?
+        .map_err(|error| Error::Certificate {
+            doing: "start the network",
+            source: error.into(),
+        })?
         .block_on(conversation)
 }
 
@@ -158,20 +187,27 @@ pub fn converse<T>(conversation: impl Future<Output = Result<T>>) -> Result<T> {
 /// # Errors
 /// [`Error::Address`].
 pub fn address(text: &str) -> Result<url::Url> {
-    let bad = || Error::Address { text: text.to_owned() };
+    let bad = || Error::Address {
+        text: text.to_owned(),
+    };
     let url = url::Url::parse(text.trim()).map_err(|_| bad())?;
     let bare = url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if url.scheme() == "https" && url.has_host() && bare { Ok(url) } else { Err(bad()) }
+    if url.scheme() == "https" && url.has_host() && bare {
+        Ok(url)
+    } else {
+        Err(bad())
+    }
 }
 
 /// The host and port of an address, for messages.
 pub fn host(url: &url::Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -180,10 +216,57 @@ mod tests {
 
     #[test]
     fn an_address_is_https_and_a_host_and_nothing_else() {
-        assert_eq!(host(&address("https://127.0.0.1:8443/").unwrap()), "127.0.0.1:8443");
-        assert_eq!(address("https://aiwl.corp").unwrap().as_str(), "https://aiwl.corp/");
-        for bad in ["", "aiwl.corp", "http://aiwl.corp", "https://u:p@aiwl.corp", "https://x/y", "https://x/?q"] {
+        assert_eq!(
+            host(&address("https://127.0.0.1:8443/").unwrap()),
+            "127.0.0.1:8443"
+        );
+        assert_eq!(
+            address("https://aiwl.corp").unwrap().as_str(),
+            "https://aiwl.corp/"
+        );
+        for bad in [
+            "",
+            "aiwl.corp",
+            "http://aiwl.corp",
+            "https://u:p@aiwl.corp",
+            "https://x/y",
+            "https://x/?q",
+        ] {
             assert!(address(bad).is_err(), "{bad}");
         }
+    }
+
+    fn refused(status: u16, retry_after_s: Option<u64>, body: &str) -> String {
+        let url = "https://aiwl.corp".to_owned();
+        Reply {
+            url,
+            status,
+            retry_after_s,
+            body: body.as_bytes().to_vec(),
+        }
+        .refusal()
+        .told()
+    }
+
+    #[test]
+    fn every_refusal_says_what_to_do() {
+        let body = r#"{"error":"revoked","code":"H012","detail":"This device was revoked."}"#;
+        let told = refused(403, None, body);
+        assert!(
+            told.contains("This device was revoked.") && told.contains("stays on this machine")
+        );
+        assert!(refused(401, None, "").contains("enrol` again"));
+        assert!(refused(410, None, "").contains("erased"));
+        assert!(refused(413, None, "<html>").contains("does not say why"));
+        assert!(refused(426, None, "").contains("common version"));
+        assert!(refused(503, Some(30), "").contains("in 30 s"));
+        assert!(refused(429, None, "").contains("a few minutes"));
+        assert!(refused(500, None, "").contains("Nothing is lost"));
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_paint_the_terminal() {
+        let body = "{\"error\":\"other\",\"code\":\"H\\u001b1\",\"detail\":\"a\\u001b[31mb\"}";
+        assert!(!refused(500, None, body).contains('\u{1b}'));
     }
 }

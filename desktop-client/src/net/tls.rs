@@ -43,10 +43,17 @@ impl FromStr for Fingerprint {
 
     /// `sha256:` and 64 hexadecimal digits; colons between them and capitals are taken too.
     fn from_str(text: &str) -> Result<Self> {
-        let bad = || Error::Fingerprint { text: text.to_owned() };
+        let bad = || Error::Fingerprint {
+            text: text.to_owned(),
+        };
         let trimmed = text.trim();
-        let prefix = trimmed.get(..7).filter(|p| p.eq_ignore_ascii_case("sha256:"));
-        let digits = trimmed.get(prefix.map_or(0, str::len)..).ok_or_else(bad)?.replace(':', "");
+        let prefix = trimmed
+            .get(..7)
+            .filter(|p| p.eq_ignore_ascii_case("sha256:"));
+        let digits = trimmed
+            .get(prefix.map_or(0, str::len)..)
+            .ok_or_else(bad)?
+            .replace(':', "");
         let bytes = hex::decode(digits).map_err(|_| bad())?;
         Ok(Self(bytes.try_into().map_err(|_| bad())?))
     }
@@ -78,21 +85,25 @@ pub struct Identity {
 /// # Errors
 /// [`Error::Certificate`] for text without one.
 pub fn of_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
-    let failed = |source| Error::Certificate { doing: "read a certificate", source };
+    let failed = |source| Error::Certificate {
+        doing: "read a certificate",
+        source,
+    };
     let found: Vec<_> = CertificateDer::pem_slice_iter(text)
         .collect::<Result<_, _>>()
         .map_err(|error| failed(error.to_string().into()))?;
-    if found.is_empty() { Err(failed("there is none".into())) } else { Ok(found) }
+    if found.is_empty() {
+        Err(failed("there is none".into()))
+    } else {
+        Ok(found)
+    }
 }
 
 /// A configuration that trusts this root alone, and shows this identity.
 ///
 /// # Errors
 /// [`Error::Certificate`] if root, chain and key do not fit together.
-pub fn trusting(
-    root: CertificateDer<'static>,
-    identity: Option<Identity>,
-) -> Result<ClientConfig> {
+pub fn trusting(root: CertificateDer<'static>, identity: Option<Identity>) -> Result<ClientConfig> {
     let failed = |source: rustls::Error| Error::Certificate {
         doing: "use this device's certificate",
         source: source.into(),
@@ -115,7 +126,10 @@ pub struct FirstContact(Arc<ByFingerprint>);
 impl FirstContact {
     /// With the root that has this fingerprint.
     pub fn new(expected: Fingerprint) -> Self {
-        Self(Arc::new(ByFingerprint { expected, seen: Mutex::default() }))
+        Self(Arc::new(ByFingerprint {
+            expected,
+            seen: Mutex::default(),
+        }))
     }
 
     /// The configuration that meets it.
@@ -125,7 +139,10 @@ impl FirstContact {
     pub fn config(&self) -> Result<ClientConfig> {
         Ok(ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13])
-            .map_err(|error| Error::Certificate { doing: "prepare TLS", source: error.into() })?
+            .map_err(|error| Error::Certificate {
+                doing: "prepare TLS",
+                source: error.into(),
+            })?
             .dangerous()
             .with_custom_certificate_verifier(self.0.clone())
             .with_no_client_auth())
@@ -148,7 +165,10 @@ impl FirstContact {
                 expected: self.0.expected.to_string(),
                 found: found.to_string(),
             },
-            Seen::Broken(source) => Error::Chain { host, source: source.clone() },
+            Seen::Broken(source) => Error::Chain {
+                host,
+                source: source.clone(),
+            },
             Seen::Nothing | Seen::Root(_) => error,
         }
     }
@@ -184,7 +204,9 @@ impl ServerCertVerifier for ByFingerprint {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let root = others.iter().find(|other| Fingerprint::of(other) == self.expected);
+        let root = others
+            .iter()
+            .find(|other| Fingerprint::of(other) == self.expected);
         let Some(root) = root.map(|root| root.clone().into_owned()) else {
             *self.lock() = Seen::Other(Fingerprint::of(others.last().unwrap_or(leaf)));
             return Err(rustls::CertificateError::UnknownIssuer.into());
@@ -218,7 +240,9 @@ impl ServerCertVerifier for ByFingerprint {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        provider()
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -239,8 +263,15 @@ mod tests {
         let root_der = root.self_signed(&root_key).unwrap().der().clone();
         let leaf = CertificateParams::new(vec![host.to_owned()]).unwrap();
         let leaf_key = KeyPair::generate().unwrap();
-        let leaf = leaf.signed_by(&leaf_key, &Issuer::new(root, root_key)).unwrap().der().clone();
-        Chain { root: root_der, leaf }
+        let leaf = leaf
+            .signed_by(&leaf_key, &Issuer::new(root, root_key))
+            .unwrap()
+            .der()
+            .clone();
+        Chain {
+            root: root_der,
+            leaf,
+        }
     }
 
     fn met(contact: &FirstContact, chain: &Chain, host: &str) -> bool {
@@ -248,17 +279,35 @@ mod tests {
         // 2030-01-01: certificates of rcgen's default dates hold then.
         let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_893_456_000));
         let presented = [chain.root.clone()];
-        contact.0.verify_server_cert(&chain.leaf, &presented, &name, &[], now).is_ok()
+        contact
+            .0
+            .verify_server_cert(&chain.leaf, &presented, &name, &[], now)
+            .is_ok()
     }
 
     #[test]
     fn a_fingerprint_is_read_in_the_ways_that_tools_print_it() {
         let hex = "ab".repeat(32);
         let colons = vec!["AB"; 32].join(":");
-        for text in [hex.clone(), format!("sha256:{hex}"), format!("SHA256:{colons}"), colons] {
-            assert_eq!(text.parse::<Fingerprint>().unwrap().to_string(), format!("sha256:{hex}"));
+        for text in [
+            hex.clone(),
+            format!("sha256:{hex}"),
+            format!("SHA256:{colons}"),
+            colons,
+        ] {
+            assert_eq!(
+                text.parse::<Fingerprint>().unwrap().to_string(),
+                format!("sha256:{hex}")
+            );
         }
-        for bad in ["", "sha256:", "sha1:abcd", &"a".repeat(63), &"g".repeat(64), "sha256:é"] {
+        for bad in [
+            "",
+            "sha256:",
+            "sha1:abcd",
+            &"a".repeat(63),
+            &"g".repeat(64),
+            "sha256:é",
+        ] {
             assert!(bad.parse::<Fingerprint>().is_err(), "{bad}");
         }
     }
@@ -274,7 +323,10 @@ mod tests {
         assert!(!met(&contact, &theirs, "aiwl.corp"));
         let error = contact.explain("aiwl.corp", Error::NotEnrolled);
         let told = error.told();
-        assert!(told.contains(&Fingerprint::of(&theirs.root).to_string()), "{told}");
+        assert!(
+            told.contains(&Fingerprint::of(&theirs.root).to_string()),
+            "{told}"
+        );
     }
 
     #[test]
@@ -282,8 +334,14 @@ mod tests {
         let ours = chain("aiwl.corp");
         let contact = FirstContact::new(Fingerprint::of(&ours.root));
         assert!(!met(&contact, &ours, "other.corp"));
-        assert!(matches!(contact.explain("h", Error::NotEnrolled), Error::Chain { .. }));
-        let forged = Chain { root: ours.root.clone(), leaf: chain("aiwl.corp").leaf };
+        assert!(matches!(
+            contact.explain("h", Error::NotEnrolled),
+            Error::Chain { .. }
+        ));
+        let forged = Chain {
+            root: ours.root.clone(),
+            leaf: chain("aiwl.corp").leaf,
+        };
         assert!(!met(&contact, &forged, "aiwl.corp"));
         assert_eq!(contact.root(), None);
     }

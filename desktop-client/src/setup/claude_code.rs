@@ -34,8 +34,13 @@ pub fn command(program: &Path) -> String {
 
 /// Whether a command is this program's hook, wherever the program lies or lay.
 fn is_ours(command: &str) -> bool {
-    let Some(program) = command.strip_suffix(TAIL) else { return false };
-    let bare = program.strip_prefix('\'').and_then(|p| p.strip_suffix('\'')).unwrap_or(program);
+    let Some(program) = command.strip_suffix(TAIL) else {
+        return false;
+    };
+    let bare = program
+        .strip_prefix('\'')
+        .and_then(|p| p.strip_suffix('\''))
+        .unwrap_or(program);
     bare.rsplit('/').next() == Some("aiworklab")
 }
 
@@ -44,6 +49,9 @@ fn is_ours(command: &str) -> bool {
 /// # Errors
 /// Why the text cannot be edited, in words.
 pub fn with_hooks(text: &str, command: &str) -> Result<String, String> {
+    if is_complete(text, command) {
+        return Ok(text.to_owned());
+    }
     let mut text = without_hooks(text)?;
     if text.trim().is_empty() {
         text = "{}\n".to_owned();
@@ -51,15 +59,15 @@ pub fn with_hooks(text: &str, command: &str) -> Result<String, String> {
     for (event, matcher, timeout) in EVENTS {
         let root = checked(&text)?;
         let style = Style::of(&text, &root);
-        let mut group = serde_json::Map::new();
-        if let Some(matcher) = matcher {
-            group.insert("matcher".into(), matcher.into());
-        }
-        let handler = json!({"type": "command", "command": command, "timeout": timeout});
-        group.insert("hooks".into(), json!([handler]));
-        let group = Value::Object(group);
+        let group = group(matcher, timeout, command);
         text = match root.get("hooks") {
-            None => json::append(&text, &root, Some("hooks"), &json!({event: [group]}), &style),
+            None => json::append(
+                &text,
+                &root,
+                Some("hooks"),
+                &json!({event: [group]}),
+                &style,
+            ),
             Some(hooks) => match hooks.get(event) {
                 None => json::append(&text, hooks, Some(event), &json!([group]), &style),
                 Some(groups) => json::append(&text, groups, None, &group, &style),
@@ -67,6 +75,48 @@ pub fn with_hooks(text: &str, command: &str) -> Result<String, String> {
         };
     }
     Ok(text)
+}
+
+/// Our matcher group for one event.
+fn group(matcher: Option<&str>, timeout: u32, command: &str) -> Value {
+    let mut group = serde_json::Map::new();
+    if let Some(matcher) = matcher {
+        group.insert("matcher".into(), matcher.into());
+    }
+    let handler = json!({"type": "command", "command": command, "timeout": timeout});
+    group.insert("hooks".into(), json!([handler]));
+    Value::Object(group)
+}
+
+/// Whether every event calls this program's hook just as it would be written now, and nothing else
+/// of ours stands there.
+fn is_complete(text: &str, command: &str) -> bool {
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return false;
+    };
+    let groups = |event: &str| {
+        value
+            .pointer(&format!("/hooks/{event}"))
+            .and_then(Value::as_array)
+    };
+    let written = EVENTS.iter().all(|(event, matcher, timeout)| {
+        groups(event).is_some_and(|groups| groups.contains(&group(*matcher, *timeout, command)))
+    });
+    let events = value
+        .get("hooks")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let handlers = events
+        .filter_map(|(_, groups)| groups.as_array())
+        .flatten()
+        .filter_map(|group| group.get("hooks").and_then(Value::as_array))
+        .flatten();
+    let ours = handlers
+        .filter_map(|handler| handler.get("command").and_then(Value::as_str))
+        .filter(|command| is_ours(command))
+        .count();
+    written && ours == EVENTS.len()
 }
 
 /// The settings without our hooks, and without what is empty for their going.
@@ -90,14 +140,21 @@ pub fn without_hooks(text: &str) -> Result<String, String> {
 /// The text without the largest part that is ours alone; `None` if none is.
 fn taken_out(text: &str, root: &Node) -> Option<String> {
     let hooks = root.get("hooks")?;
-    let Inner::Object(events) = &hooks.inner else { return None };
+    let Inner::Object(events) = &hooks.inner else {
+        return None;
+    };
     let handler_is_ours = |handler: &Node| {
         let command = handler.get("command").map(|node| &text[node.span.clone()]);
         command
             .and_then(|command| serde_json::from_str::<String>(command).ok())
             .is_some_and(|command| is_ours(&command))
     };
-    let handlers = |group: &Node| group.get("hooks").map(|h| h.items().to_vec()).unwrap_or_default();
+    let handlers = |group: &Node| {
+        group
+            .get("hooks")
+            .map(|h| h.items().to_vec())
+            .unwrap_or_default()
+    };
     let group_is_ours = |group: &Node| {
         let handlers = handlers(group);
         !handlers.is_empty() && handlers.iter().all(handler_is_ours)
@@ -105,7 +162,9 @@ fn taken_out(text: &str, root: &Node) -> Option<String> {
     let event_is_ours =
         |event: &Node| !event.items().is_empty() && event.items().iter().all(group_is_ours);
     if !events.is_empty() && events.iter().all(|(_, _, event)| event_is_ours(event)) {
-        let Inner::Object(members) = &root.inner else { return None };
+        let Inner::Object(members) = &root.inner else {
+            return None;
+        };
         let nth = members.iter().position(|(key, _, _)| key == "hooks")?;
         return Some(json::remove(text, root, nth));
     }
@@ -135,7 +194,11 @@ fn checked(text: &str) -> Result<Node, String> {
             let line = line.trim_start();
             line.starts_with("//") || line.starts_with("/*")
         });
-        let hint = if comment { " (comments are no JSON)" } else { "" };
+        let hint = if comment {
+            " (comments are no JSON)"
+        } else {
+            ""
+        };
         format!("it is no JSON{hint}: {error}")
     })?;
     if !value.is_object() {
@@ -167,17 +230,28 @@ pub fn silenced_by(text: &str) -> Option<&'static str> {
     if on("disableAllHooks") {
         return Some("disableAllHooks is on: no hook runs");
     }
-    on("allowManagedHooksOnly").then_some("allowManagedHooksOnly is on: only your organisation's hooks run")
+    on("allowManagedHooksOnly")
+        .then_some("allowManagedHooksOnly is on: only your organisation's hooks run")
 }
 
 /// How many of the events call this program's hook.
 pub fn installed(text: &str, command: &str) -> usize {
-    let Ok(value) = serde_json::from_str::<Value>(text) else { return 0 };
+    let Ok(value) = serde_json::from_str::<Value>(text) else {
+        return 0;
+    };
     let called = |event: &&(&str, Option<&str>, u32)| {
-        let groups = value.pointer(&format!("/hooks/{}", event.0)).and_then(Value::as_array);
+        let groups = value
+            .pointer(&format!("/hooks/{}", event.0))
+            .and_then(Value::as_array);
         groups.into_iter().flatten().any(|group| {
-            let handlers = group.get("hooks").and_then(Value::as_array).into_iter().flatten();
-            handlers.into_iter().any(|h| h.get("command").and_then(Value::as_str) == Some(command))
+            let handlers = group
+                .get("hooks")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten();
+            handlers
+                .into_iter()
+                .any(|h| h.get("command").and_then(Value::as_str) == Some(command))
         })
     };
     EVENTS.iter().filter(called).count()
@@ -199,7 +273,13 @@ mod tests {
     fn settings_come_back_byte_for_byte() {
         let own_order = "{\n    \"z\": true,\n    \"hooks\": {\n        \"Stop\": [\n            {\n                \"hooks\": [ {\"type\":\"command\", \"command\":\"say done\"} ]\n            }\n        ]\n    },\n    \"a\": 1\n}";
         let tabs = "{\n\t\"model\": \"x\",\r\n\t\"hooks\": {\n\t\t\"Stop\": []\n\t}\n}\n";
-        for text in [THEIRS, own_order, tabs, "{\"model\":\"x\"}", "{\n  \"model\": \"x\"\n}\n"] {
+        for text in [
+            THEIRS,
+            own_order,
+            tabs,
+            "{\"model\":\"x\"}",
+            "{\n  \"model\": \"x\"\n}\n",
+        ] {
             let with = with_hooks(text, COMMAND).unwrap();
             assert_eq!(installed(&with, COMMAND), wanted());
             assert_eq!(with_hooks(&with, COMMAND).unwrap(), with, "twice is once");
@@ -240,7 +320,10 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_the_reason() {
         let why = with_hooks("{\n  // mine\n  \"a\": 1\n}", COMMAND).unwrap_err();
-        assert!(why.contains("comments are no JSON") && why.contains("line 2"), "{why}");
+        assert!(
+            why.contains("comments are no JSON") && why.contains("line 2"),
+            "{why}"
+        );
         assert!(with_hooks("[]", COMMAND).is_err());
         assert!(with_hooks("{\"hooks\": []}", COMMAND).is_err());
         assert!(with_hooks("{\"hooks\": {\"Stop\": 1}}", COMMAND).is_err());

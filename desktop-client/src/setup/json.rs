@@ -30,9 +30,10 @@ impl Node {
     /// The member of this name.
     pub fn get(&self, name: &str) -> Option<&Self> {
         match &self.inner {
-            Inner::Object(members) => {
-                members.iter().find(|(key, _, _)| key == name).map(|(_, _, node)| node)
-            }
+            Inner::Object(members) => members
+                .iter()
+                .find(|(key, _, _)| key == name)
+                .map(|(_, _, node)| node),
             _ => None,
         }
     }
@@ -48,9 +49,10 @@ impl Node {
     /// From where to where each child stands, with its key.
     fn children(&self) -> Vec<Range<usize>> {
         match &self.inner {
-            Inner::Object(members) => {
-                members.iter().map(|(_, start, node)| *start..node.span.end).collect()
-            }
+            Inner::Object(members) => members
+                .iter()
+                .map(|(_, start, node)| *start..node.span.end)
+                .collect(),
             Inner::Array(items) => items.iter().map(|item| item.span.clone()).collect(),
             Inner::Plain => Vec::new(),
         }
@@ -59,7 +61,10 @@ impl Node {
 
 /// Finds the parts; `None` if the text is no JSON.
 pub fn parse(text: &str) -> Option<Node> {
-    let mut reader = Reader { text: text.as_bytes(), at: 0 };
+    let mut reader = Reader {
+        text: text.as_bytes(),
+        at: 0,
+    };
     let node = reader.value()?;
     reader.space();
     (reader.at == text.len()).then_some(node)
@@ -141,7 +146,10 @@ impl Reader<'_> {
                 Inner::Plain
             }
         };
-        (self.at > start).then_some(Node { span: start..self.at, inner })
+        (self.at > start).then_some(Node {
+            span: start..self.at,
+            inner,
+        })
     }
 }
 
@@ -155,9 +163,18 @@ pub struct Style {
 impl Style {
     /// Reads it off the text; two spaces where there is nothing to read.
     pub fn of(text: &str, root: &Node) -> Self {
-        let first = root.children().first().map(|child| indent_at(text, child.start));
-        let unit = first.filter(|unit| !unit.is_empty()).unwrap_or("  ").to_owned();
-        Self { unit, line_end: if text.contains("\r\n") { "\r\n" } else { "\n" } }
+        let first = root
+            .children()
+            .first()
+            .map(|child| indent_at(text, child.start));
+        let unit = first
+            .filter(|unit| !unit.is_empty())
+            .unwrap_or("  ")
+            .to_owned();
+        Self {
+            unit,
+            line_end: if text.contains("\r\n") { "\r\n" } else { "\n" },
+        }
     }
 
     fn written(&self, value: &Value, indent: &str) -> String {
@@ -196,13 +213,24 @@ pub fn append(
         Some(last) if own_line(last) => indent_at(text, last.start).to_owned(),
         _ => format!("{outer}{}", style.unit),
     };
-    let key = key.map(|key| format!("{}: ", Value::from(key))).unwrap_or_default();
-    let child = format!("{}{indent}{key}{}", style.line_end, style.written(value, &indent));
+    let key = key
+        .map(|key| format!("{}: ", Value::from(key)))
+        .unwrap_or_default();
+    let child = format!(
+        "{}{indent}{key}{}",
+        style.line_end,
+        style.written(value, &indent)
+    );
     match children.last() {
         Some(last) => format!("{},{child}{}", &text[..last.end], &text[last.end..]),
         None => {
             let (open, close) = (container.span.start + 1, container.span.end - 1);
-            format!("{}{child}{}{outer}{}", &text[..open], style.line_end, &text[close..])
+            format!(
+                "{}{child}{}{outer}{}",
+                &text[..open],
+                style.line_end,
+                &text[close..]
+            )
         }
     }
 }
@@ -210,8 +238,13 @@ pub fn append(
 /// The text without the `nth` child of `container`.
 pub fn remove(text: &str, container: &Node, nth: usize) -> String {
     let children = container.children();
-    let Some(child) = children.get(nth) else { return text.to_owned() };
-    let gap = match (nth.checked_sub(1).and_then(|n| children.get(n)), children.get(nth + 1)) {
+    let Some(child) = children.get(nth) else {
+        return text.to_owned();
+    };
+    let gap = match (
+        nth.checked_sub(1).and_then(|n| children.get(n)),
+        children.get(nth + 1),
+    ) {
         (Some(before), _) => before.end..child.end,
         (None, Some(after)) => child.start..after.start,
         (None, None) => container.span.start + 1..container.span.end - 1,
@@ -234,7 +267,13 @@ mod tests {
         ] {
             let root = parse(text).unwrap();
             let style = Style::of(text, &root);
-            let with = append(text, &root, Some("new"), &json!({"k": [1, {"n": 2}]}), &style);
+            let with = append(
+                text,
+                &root,
+                Some("new"),
+                &json!({"k": [1, {"n": 2}]}),
+                &style,
+            );
             let value: Value = serde_json::from_str(&with).unwrap();
             assert_eq!(value["new"], json!({"k": [1, {"n": 2}]}));
             let root = parse(&with).unwrap();
@@ -246,8 +285,17 @@ mod tests {
     fn indentation_is_the_persons_own() {
         let text = "{\n\t\"a\": 1\n}\n";
         let root = parse(text).unwrap();
-        let with = append(text, &root, Some("b"), &json!([{"c": 1}]), &Style::of(text, &root));
-        assert_eq!(with, "{\n\t\"a\": 1,\n\t\"b\": [\n\t\t{\n\t\t\t\"c\": 1\n\t\t}\n\t]\n}\n");
+        let with = append(
+            text,
+            &root,
+            Some("b"),
+            &json!([{"c": 1}]),
+            &Style::of(text, &root),
+        );
+        assert_eq!(
+            with,
+            "{\n\t\"a\": 1,\n\t\"b\": [\n\t\t{\n\t\t\t\"c\": 1\n\t\t}\n\t]\n}\n"
+        );
     }
 
     #[test]

@@ -49,7 +49,11 @@ pub fn settings_path(world: &dyn World) -> Result<PathBuf> {
     let folder = world
         .env("CLAUDE_CONFIG_DIR")
         .map(PathBuf::from)
-        .or_else(|| world.env("HOME").map(|home| PathBuf::from(home).join(".claude")))
+        .or_else(|| {
+            world
+                .env("HOME")
+                .map(|home| PathBuf::from(home).join(".claude"))
+        })
         .ok_or(Error::NoHome)?;
     Ok(folder.join("settings.json"))
 }
@@ -71,24 +75,44 @@ pub fn claude(
     let path = fs::canonicalize(&named).unwrap_or(named);
     let before = read(&path)?;
     let text = match &before {
-        Some(bytes) => std::str::from_utf8(bytes)
-            .map_err(|_| Error::Settings { path: path.clone(), why: "it is no UTF-8 text".into() })?,
+        Some(bytes) => std::str::from_utf8(bytes).map_err(|_| Error::Settings {
+            path: path.clone(),
+            why: "it is no UTF-8 text".into(),
+        })?,
         None => "",
     };
-    let refuse = |why| Error::Settings { path: path.clone(), why };
+    let refuse = |why| Error::Settings {
+        path: path.clone(),
+        why,
+    };
     let done = Done::read(home)?.filter(|done| done.path == path);
-    let untouched = done.as_ref().is_some_and(|done| Some(&done.after) == before.as_deref().map(hash).as_ref());
+    let untouched = done
+        .as_ref()
+        .is_some_and(|done| Some(&done.after) == before.as_deref().map(hash).as_ref());
     let after = if !wish.remove {
         let command = claude_code::command(program);
-        Some(claude_code::with_hooks(text, &command).map_err(refuse)?.into_bytes())
+        Some(
+            claude_code::with_hooks(text, &command)
+                .map_err(refuse)?
+                .into_bytes(),
+        )
     } else if untouched {
         kept(home, done.as_ref())?
     } else {
-        before.as_ref().map(|_| claude_code::without_hooks(text)).transpose().map_err(refuse)?.map(String::into_bytes)
+        before
+            .as_ref()
+            .map(|_| claude_code::without_hooks(text))
+            .transpose()
+            .map_err(refuse)?
+            .map(String::into_bytes)
     };
     let told = |source| Error::Output { source };
     if after == before {
-        let what = if wish.remove { "holds nothing of ours" } else { "calls our hook already" };
+        let what = if wish.remove {
+            "holds nothing of ours"
+        } else {
+            "calls our hook already"
+        };
         writeln!(out, "{} {what}; nothing to change.", path.display()).map_err(told)?;
     } else {
         show(out, &path, before.as_deref(), after.as_deref()).map_err(told)?;
@@ -104,10 +128,19 @@ pub fn claude(
             // What counts as "before" is the file without us, also where an older setup stands in it.
             let original = match (&done, untouched) {
                 (Some(done), true) => kept(home, Some(done))?,
-                _ if claude_code::without_hooks(text).is_ok_and(|bare| bare == text) => before.clone(),
-                _ => claude_code::without_hooks(text).ok().map(String::into_bytes),
+                _ if claude_code::without_hooks(text).is_ok_and(|bare| bare == text) => {
+                    before.clone()
+                }
+                _ => claude_code::without_hooks(text)
+                    .ok()
+                    .map(String::into_bytes),
             };
-            Done::keep(home, &path, original.as_deref(), after.as_deref().unwrap_or_default())?;
+            Done::keep(
+                home,
+                &path,
+                original.as_deref(),
+                after.as_deref().unwrap_or_default(),
+            )?;
         }
         change(&path, after.as_deref())?;
         if wish.remove {
@@ -142,14 +175,21 @@ fn silencers(settings: &Path) -> Vec<(PathBuf, &'static str)> {
 
 /// Whether Claude Code calls our hook, in words, for `status`.
 pub fn state(world: &dyn World, program: &Path) -> String {
-    let Ok(path) = settings_path(world) else { return "not set up".into() };
+    let Ok(path) = settings_path(world) else {
+        return "not set up".into();
+    };
     let text = fs::read_to_string(&path).unwrap_or_default();
     let found = claude_code::installed(&text, &claude_code::command(program));
-    let silent = silencers(&path).first().map(|(file, why)| format!("; {}: {why}", file.display()));
+    let silent = silencers(&path)
+        .first()
+        .map(|(file, why)| format!("; {}: {why}", file.display()));
     let state = match found {
         0 => "not set up".to_owned(),
         n if n == claude_code::wanted() => "set up".to_owned(),
-        n => format!("{n} of {} events; run `aiworklab setup claude-code`", claude_code::wanted()),
+        n => format!(
+            "{n} of {} events; run `aiworklab setup claude-code`",
+            claude_code::wanted()
+        ),
     };
     state + &silent.unwrap_or_default()
 }
@@ -163,13 +203,26 @@ impl Done {
     fn keep(home: &Home, path: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<()> {
         let folder = home.setup(HARNESS);
         home.ensure()?;
-        private_dir(&folder).map_err(|source| Error::Folder { path: folder.clone(), source })?;
-        let done = Self { path: path.to_owned(), existed: before.is_some(), after: hash(after) };
+        private_dir(&folder).map_err(|source| Error::Folder {
+            path: folder.clone(),
+            source,
+        })?;
+        let done = Self {
+            path: path.to_owned(),
+            existed: before.is_some(),
+            after: hash(after),
+        };
         let text = serde_json::to_vec_pretty(&done).unwrap_or_default();
-        for (name, bytes) in [("before.json", before.unwrap_or_default()), ("done.json", &text)] {
+        for (name, bytes) in [
+            ("before.json", before.unwrap_or_default()),
+            ("done.json", &text),
+        ] {
             let path = folder.join(name);
-            write_whole(&path, 0o600, bytes)
-                .map_err(|source| Error::File { doing: "write", path, source })?;
+            write_whole(&path, 0o600, bytes).map_err(|source| Error::File {
+                doing: "write",
+                path,
+                source,
+            })?;
         }
         Ok(())
     }
@@ -177,9 +230,11 @@ impl Done {
     fn forget(home: &Home) -> Result<()> {
         let folder = home.setup(HARNESS);
         match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(Error::File { doing: "remove", path: folder, source: error })
-            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::File {
+                doing: "remove",
+                path: folder,
+                source: error,
+            }),
             _ => Ok(()),
         }
     }
@@ -197,13 +252,25 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::File { doing: "read", path: path.to_owned(), source }),
+        Err(source) => Err(Error::File {
+            doing: "read",
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
 fn change(path: &Path, after: Option<&[u8]>) -> Result<()> {
-    let failed = |doing| move |source| Error::File { doing, path: path.to_owned(), source };
-    let Some(bytes) = after else { return fs::remove_file(path).map_err(failed("remove")) };
+    let failed = |doing| {
+        move |source| Error::File {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    };
+    let Some(bytes) = after else {
+        return fs::remove_file(path).map_err(failed("remove"));
+    };
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
     }
@@ -217,11 +284,16 @@ fn show(
     before: Option<&[u8]>,
     after: Option<&[u8]>,
 ) -> io::Result<()> {
-    let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
     let (before, after) = (text(before), text(after));
     let name = path.display().to_string();
     let diff = similar::TextDiff::from_lines(before.as_str(), after.as_str());
-    writeln!(out, "{}", diff.unified_diff().context_radius(3).header(&name, &name))
+    writeln!(
+        out,
+        "{}",
+        diff.unified_diff().context_radius(3).header(&name, &name)
+    )
 }
 
 fn agreed(out: &mut dyn Write, answers: &mut dyn BufRead) -> io::Result<bool> {
@@ -250,7 +322,9 @@ mod tests {
         fn new(settings: Option<&str>) -> Self {
             let folder = tempfile::tempdir().unwrap();
             let mut world = Still::default();
-            world.env.insert("CLAUDE_CONFIG_DIR", folder.path().join("claude").into());
+            world
+                .env
+                .insert("CLAUDE_CONFIG_DIR", folder.path().join("claude").into());
             let desk = Self { folder, world };
             if let Some(text) = settings {
                 fs::create_dir(desk.folder.path().join("claude")).unwrap();
@@ -266,9 +340,20 @@ mod tests {
         fn run(&self, remove: bool, dry_run: bool) -> Result<String> {
             let home = Home::at(self.folder.path().join("home"));
             let mut out = Vec::new();
-            let wish = Wish { remove, dry_run, ask: false };
+            let wish = Wish {
+                remove,
+                dry_run,
+                ask: false,
+            };
             let program = Path::new("/opt/aiworklab");
-            claude(&self.world, &home, program, wish, &mut out, &mut io::empty())?;
+            claude(
+                &self.world,
+                &home,
+                program,
+                wish,
+                &mut out,
+                &mut io::empty(),
+            )?;
             Ok(String::from_utf8(out).unwrap())
         }
 
@@ -279,11 +364,22 @@ mod tests {
 
     #[test]
     fn setting_up_and_removing_restores_every_byte() {
-        for text in ["{ }", "{\n  \"hooks\": {\n    \"Stop\": [ ]\n  }\n}\n", "{\"a\":1}\n\n"] {
+        for text in [
+            "{ }",
+            "{\n  \"hooks\": {\n    \"Stop\": [ ]\n  }\n}\n",
+            "{\"a\":1}\n\n",
+        ] {
             let desk = Desk::new(Some(text));
             let shown = desk.run(false, false).unwrap();
-            assert!(shown.contains("+") && shown.contains("aiworklab hook claude-code"), "{shown}");
-            assert!(desk.run(false, false).unwrap().contains("nothing to change"));
+            assert!(
+                shown.contains("+") && shown.contains("aiworklab hook claude-code"),
+                "{shown}"
+            );
+            assert!(
+                desk.run(false, false)
+                    .unwrap()
+                    .contains("nothing to change")
+            );
             desk.run(true, false).unwrap();
             assert_eq!(desk.text().as_deref(), Some(text));
         }
@@ -330,7 +426,11 @@ mod tests {
     fn a_file_with_comments_is_left_as_it_is() {
         let desk = Desk::new(Some("{\n  // mine\n}"));
         let error = desk.run(false, false).unwrap_err();
-        assert!(error.told().contains("comments are no JSON"), "{}", error.told());
+        assert!(
+            error.told().contains("comments are no JSON"),
+            "{}",
+            error.told()
+        );
         assert_eq!(desk.text().as_deref(), Some("{\n  // mine\n}"));
     }
 }

@@ -100,3 +100,9 @@ CREATE TABLE tally (
     name TEXT PRIMARY KEY,
     n    INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Concepts whose next check is a probe, held back to a drawn date.
+CREATE TABLE probe (
+    concept TEXT PRIMARY KEY,
+    due     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

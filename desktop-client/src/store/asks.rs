@@ -7,6 +7,7 @@ use kernel::ids::Slug;
 use kernel::items::Item;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 
 const DOING: &str = "read or write a check";
 
@@ -37,7 +38,10 @@ impl Outcome {
 
 impl ToSql for Outcome {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let name = Self::ALL.iter().find(|(outcome, _)| outcome == self).map_or("", |(_, n)| n);
+        let name = Self::ALL
+            .iter()
+            .find(|(outcome, _)| outcome == self)
+            .map_or("", |(_, n)| n);
         Ok(ToSqlOutput::from(name))
     }
 }
@@ -46,7 +50,9 @@ impl FromSql for Outcome {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
         let known = Self::ALL.iter().find(|(_, name)| *name == text);
-        known.map(|(outcome, _)| *outcome).ok_or(FromSqlError::InvalidType)
+        known
+            .map(|(outcome, _)| *outcome)
+            .ok_or(FromSqlError::InvalidType)
     }
 }
 
@@ -99,7 +105,17 @@ pub struct Ask {
 const COLUMNS: &str = "id, at, item, seed, reason, new, probe, requested, outcome, answered";
 
 struct Raw(Ask0, String);
-type Ask0 = (i64, i64, i64, String, bool, bool, bool, Outcome, Option<i64>);
+type Ask0 = (
+    i64,
+    i64,
+    i64,
+    String,
+    bool,
+    bool,
+    bool,
+    Outcome,
+    Option<i64>,
+);
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
     let rest = (
@@ -122,15 +138,26 @@ impl Raw {
         let item =
             serde_json::from_str(&item).map_err(|_| Error::StoreDamaged { what: "check" })?;
         let seed = seed.cast_unsigned();
-        Ok(Ask { id, at, item, seed, reason, new, probe, requested, outcome, answered })
+        Ok(Ask {
+            id,
+            at,
+            item,
+            seed,
+            reason,
+            new,
+            probe,
+            requested,
+            outcome,
+            answered,
+        })
     }
 }
 
 impl Txn<'_> {
     /// Keeps a check; it waits.
     pub fn add_ask(&self, ask: &NewAsk<'_>) -> Result<i64> {
-        let item = serde_json::to_string(ask.item)
-            .map_err(|_| Error::StoreDamaged { what: "check" })?;
+        let item =
+            serde_json::to_string(ask.item).map_err(|_| Error::StoreDamaged { what: "check" })?;
         self.inner
             .execute(
                 "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested)
@@ -180,7 +207,9 @@ impl Txn<'_> {
     pub fn asks(&self, since: i64) -> Result<Vec<Ask>> {
         let mut statement = self
             .inner
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM ask WHERE at >= ?1 ORDER BY id"))
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM ask WHERE at >= ?1 ORDER BY id"
+            ))
             .doing(DOING)?;
         let rows = statement.query_map([since], raw).doing(DOING)?;
         let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing(DOING)?;
@@ -197,5 +226,40 @@ impl Txn<'_> {
             )
             .doing(DOING)?;
         Ok(rows == 1)
+    }
+
+    /// The dates to which probes are held back, by concept, in seconds.
+    pub fn probes(&self) -> Result<BTreeMap<Slug, i64>> {
+        let mut statement = self
+            .inner
+            .prepare_cached("SELECT concept, due FROM probe")
+            .doing(DOING)?;
+        let rows = statement
+            .query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
+            .doing(DOING)?;
+        let mut probes = BTreeMap::new();
+        for row in rows {
+            let (concept, due) = row.doing(DOING)?;
+            probes.extend(Slug::new(concept).ok().map(|concept| (concept, due)));
+        }
+        Ok(probes)
+    }
+
+    /// Holds the next check of a concept back to a date, as a probe; `None` lets it go.
+    pub fn set_probe(&self, concept: &Slug, due: Option<i64>) -> Result<()> {
+        match due {
+            Some(due) => self.inner.execute(
+                "INSERT INTO probe (concept, due) VALUES (?1, ?2)
+                 ON CONFLICT (concept) DO UPDATE SET due = excluded.due",
+                params![concept.as_str(), due],
+            ),
+            None => self
+                .inner
+                .execute("DELETE FROM probe WHERE concept = ?1", [concept.as_str()]),
+        }
+        .doing(DOING)?;
+        Ok(())
     }
 }

@@ -64,7 +64,9 @@ impl Txn<'_> {
     }
 
     pub(super) fn drop_fact(&self, name: &str) -> Result<()> {
-        self.inner.execute("DELETE FROM fact WHERE name = ?1", [name]).doing(DOING)?;
+        self.inner
+            .execute("DELETE FROM fact WHERE name = ?1", [name])
+            .doing(DOING)?;
         Ok(())
     }
 
@@ -139,9 +141,14 @@ impl Txn<'_> {
 
     /// What could not be used, by name.
     pub fn tallies(&self) -> Result<BTreeMap<String, u64>> {
-        let mut statement = self.inner.prepare_cached("SELECT name, n FROM tally").doing(DOING)?;
+        let mut statement = self
+            .inner
+            .prepare_cached("SELECT name, n FROM tally")
+            .doing(DOING)?;
         let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+            .query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
             .doing(DOING)?;
         rows.map(|row| row.map(|(name, n)| (name, u64::try_from(n).unwrap_or(0))))
             .collect::<rusqlite::Result<_>>()
@@ -155,5 +162,9 @@ impl Txn<'_> {
 /// [`Error::NoRandomness`] if the system gives none.
 pub fn fresh_stream(world: &dyn World) -> Result<StreamId> {
     let mut bytes = [0; 16];
-    if world.fill(&mut bytes) { Ok(StreamId::new(bytes)) } else { Err(Error::NoRandomness) }
+    if world.fill(&mut bytes) {
+        Ok(StreamId::new(bytes))
+    } else {
+        Err(Error::NoRandomness)
+    }
 }

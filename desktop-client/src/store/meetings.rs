@@ -2,7 +2,9 @@
 
 use super::Txn;
 use crate::error::{Doing, Result};
-use kernel::ids::{DAY, Slug};
+use kernel::delta::{Retract, Scope};
+use kernel::ids::{DAY, HOUR, Slug};
+use kernel::sync::client::Local;
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeSet;
 
@@ -87,7 +89,11 @@ impl Txn<'_> {
             )
             .and_then(|mut s| {
                 s.query_row([concept.as_str()], |row| {
-                    Ok(Met { at: row.get(0)?, file: row.get(1)?, line: row.get(2)? })
+                    Ok(Met {
+                        at: row.get(0)?,
+                        file: row.get(1)?,
+                        line: row.get(2)?,
+                    })
                 })
                 .optional()
             })
@@ -100,7 +106,9 @@ impl Txn<'_> {
             .inner
             .prepare_cached("SELECT DISTINCT concept FROM mention WHERE at >= ?1")
             .doing(DOING)?;
-        let rows = statement.query_map([since], |row| row.get::<_, String>(0)).doing(DOING)?;
+        let rows = statement
+            .query_map([since], |row| row.get::<_, String>(0))
+            .doing(DOING)?;
         let mut met = BTreeSet::new();
         for row in rows {
             met.extend(Slug::new(row.doing(DOING)?));
@@ -118,16 +126,29 @@ impl Txn<'_> {
     }
 
     /// What happened in the session that last said something, in order, at or after `since`.
-    pub fn moments(&self, since: i64) -> Result<Vec<(i64, String)>> {
+    pub fn moments(&self, since: i64) -> Result<Vec<String>> {
         let mut statement = self
             .inner
             .prepare_cached(
-                "SELECT at, what FROM moment WHERE at >= ?1 AND session =
+                "SELECT what FROM moment WHERE at >= ?1 AND session =
                  (SELECT session FROM moment ORDER BY id DESC LIMIT 1) ORDER BY id",
             )
             .doing(DOING)?;
-        let rows = statement.query_map([since], |row| Ok((row.get(0)?, row.get(1)?))).doing(DOING)?;
+        let rows = statement
+            .query_map([since], |row| row.get(0))
+            .doing(DOING)?;
         rows.collect::<rusqlite::Result<_>>().doing(DOING)
+    }
+
+    /// Whether anything happened at or after `since`.
+    pub fn any_moment(&self, since: i64) -> Result<bool> {
+        self.inner
+            .query_row(
+                "SELECT EXISTS (SELECT 1 FROM moment WHERE at >= ?1)",
+                [since],
+                |r| r.get(0),
+            )
+            .doing(DOING)
     }
 
     /// Deletes what is kept for a time only.
@@ -142,17 +163,31 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// Deletes every line and check of a concept, or of all of them.
-    pub fn forget_lines(&self, concept: Option<&Slug>) -> Result<()> {
-        let one = concept.map(Slug::as_str);
-        for sql in [
-            "DELETE FROM mention WHERE ?1 IS NULL OR concept = ?1",
-            "DELETE FROM ask WHERE ?1 IS NULL OR concept = ?1",
+    /// Deletes the lines and checks that a retract covers: it is obeyed by what never leaves the
+    /// machine, too. Lines are dated by this machine's clock, checks by the shared one.
+    pub fn obey(&mut self, retract: &Retract) -> Result<()> {
+        let until = retract.at.unix() + HOUR;
+        let offset = self.offset()?;
+        let one = match &retract.scope {
+            Scope::All => None,
+            Scope::Concept(slug) => Some(slug.as_str()),
+        };
+        for (sql, until) in [
+            (
+                "DELETE FROM mention WHERE at < ?2 AND (?1 IS NULL OR concept = ?1)",
+                until - offset,
+            ),
+            (
+                "DELETE FROM ask WHERE at < ?2 AND (?1 IS NULL OR concept = ?1)",
+                until,
+            ),
         ] {
-            self.inner.execute(sql, [one]).doing(DOING)?;
+            self.inner.execute(sql, params![one, until]).doing(DOING)?;
         }
-        if concept.is_none() {
-            self.inner.execute_batch("DELETE FROM act; DELETE FROM moment").doing(DOING)?;
+        if one.is_none() {
+            self.inner
+                .execute("DELETE FROM moment WHERE at < ?1", [until - offset])
+                .doing(DOING)?;
         }
         Ok(())
     }
@@ -161,10 +196,14 @@ impl Txn<'_> {
     pub fn batch_read(&self, name: &str) -> Result<u64> {
         let bytes: Option<i64> = self
             .inner
-            .query_row("SELECT bytes FROM batch WHERE name = ?1", [name], |row| row.get(0))
+            .query_row("SELECT bytes FROM batch WHERE name = ?1", [name], |row| {
+                row.get(0)
+            })
             .optional()
             .doing(DOING)?;
-        Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0))
+        Ok(bytes
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(0))
     }
 
     /// Notes it.
@@ -181,7 +220,9 @@ impl Txn<'_> {
 
     /// Forgets a spool file that was deleted.
     pub fn drop_batch(&self, name: &str) -> Result<()> {
-        self.inner.execute("DELETE FROM batch WHERE name = ?1", [name]).doing(DOING)?;
+        self.inner
+            .execute("DELETE FROM batch WHERE name = ?1", [name])
+            .doing(DOING)?;
         Ok(())
     }
 }

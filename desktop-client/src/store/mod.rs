@@ -57,7 +57,11 @@ impl Store {
             .truncate(false)
             .mode(0o600)
             .open(&path)
-            .map_err(|source| Error::File { doing: "open", path: path.clone(), source })?;
+            .map_err(|source| Error::File {
+                doing: "open",
+                path: path.clone(),
+                source,
+            })?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&path, flags).doing("open the personal store")?;
@@ -91,13 +95,17 @@ impl Store {
                 .transaction_with_behavior(TransactionBehavior::Immediate)
                 .doing(doing)?;
             // Another process may have been here between the two looks.
-            let found: i64 =
-                txn.pragma_query_value(None, "user_version", |row| row.get(0)).doing(doing)?;
+            let found: i64 = txn
+                .pragma_query_value(None, "user_version", |row| row.get(0))
+                .doing(doing)?;
             for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
-                txn.execute_batch(step).doing("bring the personal store up to date")?;
+                txn.execute_batch(step)
+                    .doing("bring the personal store up to date")?;
             }
-            txn.pragma_update(None, "application_id", APPLICATION).doing(doing)?;
-            txn.pragma_update(None, "user_version", known).doing(doing)?;
+            txn.pragma_update(None, "application_id", APPLICATION)
+                .doing(doing)?;
+            txn.pragma_update(None, "user_version", known)
+                .doing(doing)?;
             txn.commit().doing(doing)?;
         }
         Ok(Self { connection })
@@ -123,7 +131,10 @@ impl Store {
     /// # Errors
     /// What `work` fails with, or the engine.
     pub fn read<T>(&mut self, work: impl FnOnce(&mut Txn<'_>) -> Result<T>) -> Result<T> {
-        let inner = self.connection.transaction().doing("read the personal store")?;
+        let inner = self
+            .connection
+            .transaction()
+            .doing("read the personal store")?;
         work(&mut Txn { inner })
     }
 

@@ -21,7 +21,9 @@ fn unsigned(index: i64) -> Index {
 }
 
 fn stream_id(bytes: &[u8]) -> Result<StreamId> {
-    let bytes = bytes.try_into().map_err(|_| Error::StoreDamaged { what: "stream" })?;
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| Error::StoreDamaged { what: "stream" })?;
     Ok(StreamId::from_bytes(bytes))
 }
 
@@ -56,7 +58,10 @@ impl Txn<'_> {
         while let Some(row) = rows.next().doing(DOING)? {
             let stream: Vec<u8> = row.get(0).doing(DOING)?;
             let (head, sum): (i64, i64) = (row.get(1).doing(DOING)?, row.get(2).doing(DOING)?);
-            let head = Head { head: unsigned(head), sum: Sum(sum.cast_unsigned()) };
+            let head = Head {
+                head: unsigned(head),
+                sum: Sum(sum.cast_unsigned()),
+            };
             heads.insert(stream_id(&stream)?, head);
         }
         Ok(heads)
@@ -89,7 +94,11 @@ impl Txn<'_> {
             .execute(
                 "INSERT INTO server_head (stream, head, sum) VALUES (?1, ?2, ?3)
                  ON CONFLICT (stream) DO UPDATE SET head = excluded.head, sum = excluded.sum",
-                params![&stream.as_bytes()[..], signed(head.head), head.sum.0.cast_signed()],
+                params![
+                    &stream.as_bytes()[..],
+                    signed(head.head),
+                    head.sum.0.cast_signed()
+                ],
             )
             .doing(DOING)?;
         Ok(())
@@ -97,7 +106,9 @@ impl Txn<'_> {
 
     /// Forgets them all: a pull tells them anew.
     pub fn clear_server_heads(&self) -> Result<()> {
-        self.inner.execute("DELETE FROM server_head", []).doing(DOING)?;
+        self.inner
+            .execute("DELETE FROM server_head", [])
+            .doing(DOING)?;
         Ok(())
     }
 
@@ -117,18 +128,26 @@ impl Txn<'_> {
     /// The hour that a delta recorded at `clock` gets in the stream that is current now.
     pub fn hour_at(&mut self, clock: i64) -> Result<Hour> {
         let at = Hour::floor(clock.saturating_add(self.offset()?));
-        let Some(stream) = self.current()? else { return Ok(at) };
+        let Some(stream) = self.current()? else {
+            return Ok(at);
+        };
         Ok(self.last_hour(stream)?.map_or(at, |last| last.max(at)))
     }
 
     /// How many deltas of each kind are held.
     pub fn kinds(&self) -> Result<BTreeMap<String, u64>> {
-        let mut statement =
-            self.inner.prepare_cached("SELECT kind, count(*) FROM delta GROUP BY kind").doing(DOING)?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))
+        let mut statement = self
+            .inner
+            .prepare_cached("SELECT kind, count(*) FROM delta GROUP BY kind")
             .doing(DOING)?;
-        rows.map(|row| row.map(|(kind, n)| (kind, unsigned(n)))).collect::<Result<_, _>>().doing(DOING)
+        let rows = statement
+            .query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+            })
+            .doing(DOING)?;
+        rows.map(|row| row.map(|(kind, n)| (kind, unsigned(n))))
+            .collect::<Result<_, _>>()
+            .doing(DOING)
     }
 }
 
@@ -144,7 +163,8 @@ impl Rows for Txn<'_> {
             .inner
             .prepare_cached("SELECT body FROM delta WHERE stream = ?1 AND i = ?2")
             .and_then(|mut s| {
-                s.query_row(params![&stream.as_bytes()[..], signed(index)], |r| r.get(0)).optional()
+                s.query_row(params![&stream.as_bytes()[..], signed(index)], |r| r.get(0))
+                    .optional()
             })
             .doing(DOING)?;
         text.as_deref().map(delta).transpose()
@@ -165,8 +185,10 @@ impl Rows for Txn<'_> {
     }
 
     fn retracts(&mut self) -> Result<Vec<Retract>> {
-        let rows =
-            self.rows_of("SELECT stream, i, body FROM delta WHERE kind = 'retract'", [])?;
+        let rows = self.rows_of(
+            "SELECT stream, i, body FROM delta WHERE kind = 'retract'",
+            [],
+        )?;
         let retract = |row: Row| match row.delta {
             Delta::Retract(retract) => Some(retract),
             _ => None,
@@ -227,7 +249,9 @@ impl Rows for Txn<'_> {
     fn set_head(&mut self, stream: StreamId, head: Head) -> Result<()> {
         let id = &stream.as_bytes()[..];
         if head.head == 0 {
-            self.inner.execute("DELETE FROM head WHERE stream = ?1", [id]).doing(DOING)?;
+            self.inner
+                .execute("DELETE FROM head WHERE stream = ?1", [id])
+                .doing(DOING)?;
             return Ok(());
         }
         self.inner
@@ -288,8 +312,7 @@ impl Local for Txn<'_> {
                 stream: stream_id(&stream)?,
                 index: unsigned(row.get(1).doing(DOING)?),
                 delta: delta(&text)?,
-                why: catalogue
-                    .map_or(Why::Rejected(code), |catalogue| Why::Deferred { catalogue }),
+                why: catalogue.map_or(Why::Rejected(code), |catalogue| Why::Deferred { catalogue }),
             });
         }
         Ok(found)
@@ -309,7 +332,13 @@ impl Local for Txn<'_> {
                 "INSERT INTO aside (stream, i, body, catalogue, code) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (stream, i) DO UPDATE SET body = excluded.body,
                  catalogue = excluded.catalogue, code = excluded.code",
-                params![stream, signed(aside.index), body(&aside.delta)?, catalogue, code],
+                params![
+                    stream,
+                    signed(aside.index),
+                    body(&aside.delta)?,
+                    catalogue,
+                    code
+                ],
             )
             .doing(DOING)?;
         Ok(())

@@ -19,6 +19,7 @@ export class Eyes {
   findings = [];
   pages = [];
   #home; #browser; #job;
+  #links = new Map();
 
   // `job`: `base` (origin of the pages), `roots` (PEM files to trust), `screens` (folder for the pictures),
   // `elsewhere` (origins that may be visited beside).
@@ -53,6 +54,7 @@ export class Eyes {
     const context = await this.#browser.newContext({ baseURL: this.#job.base, javaScriptEnabled: false, viewport: WIDE,
       colorScheme: 'light', locale: 'en-GB', timezoneId: 'UTC' });
     context.setDefaultTimeout(20000);
+    await context.route(/\/signin\/corp/, (r) => r.fulfill({ status: 303, headers: { location: r.request().url().replace('/signin/corp', '/oidc/corp/start') } })); // TEMPORARY
     const page = await context.newPage();
     const cdp = await context.newCDPSession(page);
     await cdp.send('Audits.enable');
@@ -86,8 +88,13 @@ export class Eyes {
   // Opens a page that has to have this status.
   async open(page, to, status = 200) {
     const response = await page.goto(to);
-    if (response.status() !== status) throw new Error(`${to}: ${response.status()} instead of ${status}\n${await text(page)}`);
-    return response;
+    if (response.status() !== status) this.find(to, `${response.status()} instead of ${status}: ${await text(page)}`);
+  }
+
+  // A page that has to say this.
+  async hear(page, ...words) {
+    const all = await text(page);
+    for (const word of words) if (!all.includes(word)) this.find(page.url(), `does not say "${word}": ${all}`);
   }
 
   // Takes both pictures of a page and lets axe-core read it in both schemes.
@@ -98,7 +105,34 @@ export class Eyes {
     await this.#regard(page, name, '320', NARROWEST, 'dark', false);
     await page.setViewportSize(WIDE);
     await page.emulateMedia({ colorScheme: 'light' });
+    await this.#note(page, name);
     this.pages.push({ name, url: page.url().replace(this.#job.base, ''), title: await page.title(), ms: Date.now() - began });
+  }
+
+  // Every link of a page, for `follow`; one of each kind where only an id differs.
+  async #note(page, name) {
+    const links = this.#links.get(page) ?? new Map();
+    for (const href of await inside(page, `[...document.querySelectorAll('a[href]')].map((a) => a.href)`)) {
+      const kind = href.replace(/[0-9a-f]{32}/, '{id}');
+      if (!links.has(kind)) links.set(kind, { href, name });
+    }
+    this.#links.set(page, links);
+  }
+
+  // No link that somebody saw leads nowhere: neither to a page that is not there for them nor past its place on one.
+  async follow(page) {
+    const texts = new Map();
+    for (const { href, name } of this.#links.get(page).values()) {
+      const url = new URL(href), place = url.hash.slice(1);
+      if (url.origin !== this.#job.base) { this.find(name, `links to another origin: ${href}`); continue; }
+      url.hash = '';
+      if (!texts.has(url.href)) {
+        const answer = await page.context().request.get(url.href, { maxRedirects: 0 });
+        if (answer.status() >= 400) this.find(name, `links to ${href}, which is answered ${answer.status()}`);
+        texts.set(url.href, await answer.text());
+      }
+      if (place && !texts.get(url.href).includes(`id="${place}"`)) this.find(name, `links to ${href}, where there is no #${place}`);
+    }
   }
 
   async #regard(page, name, view, size, colorScheme, fully) {
@@ -117,7 +151,7 @@ export class Eyes {
 }
 
 // A page's words, spaces folded.
-export const text = async (page) => (await page.locator('body').innerText()).replace(/\s+/g, ' ');
+const text = async (page) => (await page.locator('body').innerText()).replace(/\s+/g, ' ');
 
 // Evaluates in a world of its own, which the page's content policy does not reach. No page of ours has a script,
 // so that scripts may run for that long changes nothing for it.

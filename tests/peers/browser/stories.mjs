@@ -1,12 +1,7 @@
 // What people do in the browser, and what they have to see.
 import assert from 'node:assert/strict';
-import { text } from './look.mjs';
 
 const button = (page, name) => page.locator('main').getByRole('button', { name });
-const says = async (page, ...words) => {
-  const all = await text(page);
-  for (const word of words) assert(all.includes(word), `${page.url()} does not say "${word}":\n${all}`);
-};
 
 // A one-time link: opening it does nothing, its one button signs in, once.
 async function byLink(eyes, page, link, name) {
@@ -44,9 +39,10 @@ export async function doors(eyes, job) {
   await eyes.look(operator, 'admin-health-new');
   const late = await eyes.somebody();
   await eyes.open(late, job.link, 410);
-  await says(late, 'This link was used already.');
+  await eyes.hear(late, 'This link was used already.');
   await eyes.look(late, 'link-used');
   await eyes.open(late, `/link/${'A'.repeat(43)}`, 404);
+  await eyes.hear(late, 'This link is not known here.');
   await eyes.look(late, 'link-unknown');
 
   // Whoever cancels at the provider reads so, and can try again.
@@ -54,14 +50,14 @@ export async function doors(eyes, job) {
   await eyes.look(late, 'signin');
   await late.getByRole('link', { name: `Continue with ${job.provider}` }).click();
   await atProvider(late, job, 'bob', 'Cancel');
-  await says(late, 'You are not signed in', 'access_denied');
+  await eyes.hear(late, 'You are not signed in', 'access_denied');
   await eyes.look(late, 'signin-cancelled');
 
   // A member: their own pages, and no administration.
   const bob = await eyes.somebody();
   await byProvider(eyes, bob, job, 'bob', '/me');
   assert.equal(new URL(bob.url()).pathname, '/me', 'the page that was asked for comes after the sign-in');
-  await says(bob, 'Bob');
+  await eyes.hear(bob, 'Bob');
   await eyes.look(bob, 'me-new');
   assert.equal(await bob.getByRole('link', { name: 'Admin' }).count(), 0);
   await eyes.open(bob, '/admin', 403);
@@ -72,19 +68,20 @@ export async function doors(eyes, job) {
   // The device that waits.
   await eyes.open(bob, '/enrol');
   await eyes.look(bob, 'enrol-code');
-  await bob.getByLabel('Code').fill('ZZZZ-9999');
+  await bob.getByRole('textbox', { name: 'Code' }).fill('ZZZZ-9999');
   await button(bob, 'See what asks').click();
-  await says(bob, 'No device waits with the code ZZZZ-9999');
+  await eyes.hear(bob, 'No device waits with the code ZZZZ-9999');
   await eyes.look(bob, 'enrol-code-wrong');
-  await bob.getByLabel('Code').fill(job.code.toLowerCase());
+  await eyes.open(bob, '/enrol');
+  await bob.getByRole('textbox', { name: 'Code' }).fill(job.code.toLowerCase());
   await button(bob, 'See what asks').click();
-  await says(bob, `Enrol ${job.device}?`, job.code, '127.0.0.1');
+  await eyes.hear(bob, `Enrol ${job.device}?`, job.code, '127.0.0.1');
   await eyes.look(bob, 'enrol-approval');
   await button(bob, 'Yes, approve it').click();
-  await says(bob, `${job.device} is approved.`);
+  await eyes.hear(bob, `${job.device} is approved.`);
   await eyes.look(bob, 'enrol-approved');
   await eyes.open(bob, '/me');
-  await says(bob, job.device);
+  await eyes.hear(bob, job.device);
   await eyes.look(bob, 'me-device');
 
   // An administrator whose provider's session is old: a change asks them to confirm there.
@@ -92,10 +89,10 @@ export async function doors(eyes, job) {
   const alice = await eyes.somebody();
   await byProvider(eyes, alice, job, 'alice', '/admin/devices');
   await fetch(new URL('/__test/set', job.elsewhere[0]), { method: 'POST', body: JSON.stringify({ authTimeSkew: 0 }) });
-  await says(alice, job.device, 'Bob');
+  await eyes.hear(alice, job.device, 'Bob');
   await eyes.look(alice, 'admin-devices-one');
   await eyes.open(alice, '/admin/audit');
-  await says(alice, 'device.approve');
+  await eyes.hear(alice, 'device.approve');
   await eyes.look(alice, 'admin-audit-one');
   await eyes.open(alice, '/admin/devices');
   await alice.getByRole('link', { name: `Revoke ${job.device}` }).click();
@@ -103,19 +100,21 @@ export async function doors(eyes, job) {
   await eyes.look(alice, 'revoke-unconfirmed');
   await alice.getByRole('link', { name: `Confirm through ${job.provider}` }).click();
   await atProvider(alice, job, 'alice');
-  await says(alice, `Revoke ${job.device}?`, 'You confirmed that it is you');
+  await eyes.hear(alice, `Revoke ${job.device}?`, 'You confirmed that it is you');
   await eyes.look(alice, 'revoke-confirmed');
   await button(alice, `Revoke ${job.device}`).click();
-  await says(alice, `${job.device} is revoked.`);
+  await eyes.hear(alice, `${job.device} is revoked.`);
   await eyes.look(alice, 'revoked');
   await eyes.open(alice, '/admin/people');
-  await says(alice, 'Alice', 'Bob');
+  await eyes.hear(alice, 'Alice', 'Bob');
   await eyes.look(alice, 'admin-people-few');
+
+  for (const page of [operator, late, bob, alice]) await eyes.follow(page);
 
   // The end of a session.
   await alice.locator('summary', { hasText: 'Alice' }).click();
   await alice.getByRole('button', { name: 'Sign out' }).click();
-  await says(alice, 'You are signed out.');
+  await eyes.hear(alice, 'You are signed out.');
   await eyes.look(alice, 'signed-out');
   await alice.goto('/admin');
   assert.equal(new URL(alice.url()).pathname, '/signin');
@@ -130,9 +129,8 @@ export async function tour(eyes, job) {
   await byLink(eyes, admin, job.admin);
   const seen = {};
   const show = async (page, to, name, status = 200) => {
-    const response = await page.goto(to);
-    if (response.status() !== status) eyes.find(name, `${to}: ${response.status()} instead of ${status}: ${await text(page)}`);
-    await says(page, 'Sample organisation');
+    await eyes.open(page, to, status);
+    await eyes.hear(page, 'Sample organisation');
     await eyes.look(page, name);
   };
   await show(admin, '/', 'overview');
@@ -164,5 +162,6 @@ export async function tour(eyes, job) {
   const visitor = await eyes.somebody();
   await byLink(eyes, visitor, job.visitor);
   await show(visitor, '/me', 'me-start');
+  for (const page of [admin, engineer, visitor]) await eyes.follow(page);
   return seen;
 }

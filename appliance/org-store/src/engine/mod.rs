@@ -3,7 +3,7 @@
 //! Everything above this module speaks of [`Statement`]s with `$1` parameters, [`Value`]s and
 //! [`Row`]s, and never of a driver. A statement is written once, in the subset that SQLite and
 //! PostgreSQL share; where they differ two files stand side by side (`x.sqlite.sql`,
-//! `x.pg.sql`), and [`sql!`](crate::sql) is told so.
+//! `x.pg.sql`), and `sql!` is told so.
 //!
 //! Invariant: only `sqlite.rs` names rusqlite. A second engine is a second file here and one
 //! more arm in `open.rs`.
@@ -174,14 +174,12 @@ pub trait Engine: Send + Sync + fmt::Debug {
 }
 
 /// Parameters of a statement: `params![subject, index, None::<i64>]`.
-#[macro_export]
 macro_rules! params {
     ($($value:expr),* $(,)?) => { &[$($crate::engine::Value::from($value)),*] };
 }
 
 /// The statement in `NAME.sql` beside the file; with `per_engine`, in `NAME.sqlite.sql` and
 /// (once there is one) `NAME.pg.sql`.
-#[macro_export]
 macro_rules! sql {
     ($name:literal) => {{
         static STATEMENT: $crate::engine::Statement =
@@ -194,3 +192,5 @@ macro_rules! sql {
         &STATEMENT
     }};
 }
+
+pub(crate) use {params, sql};

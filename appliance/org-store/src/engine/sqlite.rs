@@ -5,6 +5,8 @@
 //! `secure_delete`, so that removed rows are overwritten and not just unlinked; a raw 32-byte key,
 //! so that no passphrase is stretched at each connect.
 //!
+//! Invariant: one thread of the process at a time is inside the driver ([`turn`]).
+//!
 //! Invariant: every table is stored by its primary key (`WITHOUT ROWID`). A hidden row number
 //! would keep the order in which people and subjects came, and join them.
 
@@ -14,8 +16,19 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
+
+/// Taken around every call of the driver.
+///
+/// SQLCipher computes with OpenSSL, and OpenSSL's own build switches its locks off where it sees
+/// `-static`, as it does in a build for a static binary. Two threads inside it at once then corrupt
+/// memory. A statement's rows are read to their end inside one turn, so turns are short.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// How many prepared statements a connection keeps.
 const PREPARED: usize = 128;
@@ -47,10 +60,16 @@ impl fmt::Debug for Sqlite {
 impl Engine for Sqlite {
     fn connect(&self, access: Access) -> Result<Box<dyn Connection>, Error> {
         let wrap = |error| wrapped("connect", error);
+        let _turn = turn();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let connection = rusqlite::Connection::open_with_flags(&self.path, flags).map_err(wrap)?;
+        // Its own lines on the standard error say less than the error that we return.
+        connection
+            .pragma_update_and_check(None, "cipher_log_level", "NONE", |_| Ok(()))
+            .or_else(none)
+            .map_err(wrap)?;
         let spelled = Zeroizing::new(format!("x'{}'", self.key.hex().as_str()));
         connection.pragma_update(None, "key", spelled.as_str()).map_err(wrap)?;
         connection.busy_timeout(self.busy).map_err(wrap)?;
@@ -73,7 +92,7 @@ impl Engine for Sqlite {
             connection.pragma_update_and_check(None, name, value, |_| Ok(())).or_else(none).map_err(wrap)?;
         }
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        Ok(Box::new(Open { connection }))
+        Ok(Box::new(Open { connection: Some(connection), busy: self.busy }))
     }
 }
 
@@ -89,12 +108,27 @@ fn none(error: rusqlite::Error) -> Result<(), rusqlite::Error> {
 }
 
 struct Open {
-    connection: rusqlite::Connection,
+    /// There until it is dropped.
+    connection: Option<rusqlite::Connection>,
+    busy: Duration,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        // Closing computes, too.
+        let _turn = turn();
+        drop(self.connection.take());
+    }
 }
 
 impl Open {
+    fn driver(&self) -> &rusqlite::Connection {
+        self.connection.as_ref().expect("a connection is there until it is dropped")
+    }
+
     fn batch(&mut self, name: &'static str, text: &str) -> Result<(), Error> {
-        self.connection.execute_batch(text).map_err(|error| wrapped(name, error))
+        let _turn = turn();
+        self.driver().execute_batch(text).map_err(|error| wrapped(name, error))
     }
 }
 
@@ -105,9 +139,10 @@ impl Queries for Open {
         params: &[Value],
     ) -> Result<Vec<Row>, Error> {
         let name = statement.name();
+        let _turn = turn();
         let wrap = |error| wrapped(name, error);
         let mut prepared =
-            self.connection.prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
+            self.driver().prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
         let columns = prepared.column_count();
         let mut rows = prepared.query(params_from_iter(params)).map_err(wrap)?;
         let mut found = Vec::new();
@@ -121,9 +156,10 @@ impl Queries for Open {
 
 impl Statements for Open {
     fn execute(&mut self, statement: &'static Statement, params: &[Value]) -> Result<u64, Error> {
+        let _turn = turn();
         let wrap = |error| wrapped(statement.name(), error);
         let mut prepared =
-            self.connection.prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
+            self.driver().prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
         let changed = prepared.execute(params_from_iter(params)).map_err(wrap)?;
         Ok(changed as u64)
     }
@@ -151,7 +187,7 @@ impl Connection for Open {
     }
 
     fn in_transaction(&self) -> bool {
-        !self.connection.is_autocommit()
+        !self.driver().is_autocommit()
     }
 
     fn begin_part(&mut self) -> Result<(), Error> {
@@ -167,11 +203,21 @@ impl Connection for Open {
     }
 
     fn wipe(&mut self) -> Result<bool, Error> {
-        let busy: i64 = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-            .map_err(|error| wrapped("wipe", error))?;
-        Ok(busy == 0)
+        let wrap = |error| wrapped("wipe", error);
+        let _turn = turn();
+        // Who waits here for a reader would wait for one that waits for its turn.
+        self.driver().busy_timeout(Duration::ZERO).map_err(wrap)?;
+        let busy = self
+            .driver()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.driver().busy_timeout(self.busy).map_err(wrap)?;
+        match busy {
+            Ok(busy) => Ok(busy == 0),
+            Err(error) => match wrap(error) {
+                Error { fault: Fault::Busy, .. } => Ok(false),
+                error => Err(error),
+            },
+        }
     }
 
     fn compact(&mut self) -> Result<(), Error> {
@@ -180,6 +226,7 @@ impl Connection for Open {
     }
 
     fn findings(&mut self, thorough: bool) -> Result<Vec<String>, Error> {
+        let _turn = turn();
         let mut found = Vec::new();
         let texts: &[&str] = if thorough {
             // The first compares each page with its authentication code.
@@ -189,7 +236,7 @@ impl Connection for Open {
         };
         for text in texts {
             let wrap = |error| wrapped("findings", error);
-            let mut prepared = self.connection.prepare(text).map_err(wrap)?;
+            let mut prepared = self.driver().prepare(text).map_err(wrap)?;
             let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(wrap)?;
             for line in lines {
                 let line = line.map_err(wrap)?;
@@ -207,8 +254,9 @@ impl Connection for Open {
 
     fn version(&mut self) -> Result<u32, Error> {
         let wrap = |error| wrapped("version", error);
+        let _turn = turn();
         let known: bool = self
-            .connection
+            .driver()
             .query_row(
                 "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migration')",
                 [],
@@ -218,7 +266,7 @@ impl Connection for Open {
         if !known {
             return Ok(0);
         }
-        self.connection
+        self.driver()
             .query_row("SELECT COALESCE(MAX(version), 0) FROM migration", [], |row| row.get(0))
             .map_err(wrap)
     }
@@ -333,7 +381,8 @@ mod tests {
     #[test]
     fn the_second_parameter_may_stand_before_the_first() {
         static BACKWARDS: Statement = Statement::common("backwards", "SELECT $2, $1");
-        let mut open = Open { connection: rusqlite::Connection::open_in_memory().unwrap() };
+        let connection = Some(rusqlite::Connection::open_in_memory().unwrap());
+        let mut open = Open { connection, busy: Duration::ZERO };
         let mut rows = open.query(&BACKWARDS, &[Value::Int(1), Value::Int(2)]).unwrap();
         let row = &mut rows[0];
         assert_eq!((row.next::<i64>().unwrap(), row.next::<i64>().unwrap()), (2, 1));

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-/// A statement, by name. Made by [`sql!`](crate::sql) alone, so its text is the program's own.
+/// A statement, by name. Made by `sql!` alone, so its text is the program's own.
 pub struct Statement {
     name: &'static str,
     text: &'static str,

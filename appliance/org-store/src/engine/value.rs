@@ -133,6 +133,10 @@ impl Row {
     ///
     /// # Errors
     /// [`Fault::Type`] if there is none, or it holds something else.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each column has a type of its own, so it is no iterator"
+    )]
     pub fn next<T: FromValue>(&mut self) -> Result<T, Error> {
         let column = self.column;
         self.column += 1;

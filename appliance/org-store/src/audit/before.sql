@@ -1,0 +1,1 @@
+SELECT seq, hash, body FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2

@@ -1,0 +1,1 @@
+INSERT INTO audit_checkpoint (seq, body) VALUES ($1, $2)

@@ -1,0 +1,1 @@
+SELECT n FROM audit_node WHERE node = $1

@@ -1,0 +1,1 @@
+SELECT node, MAX(n) FROM audit GROUP BY node

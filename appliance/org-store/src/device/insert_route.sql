@@ -1,0 +1,1 @@
+INSERT INTO route (route, subject) VALUES ($1, $2)

@@ -1,0 +1,346 @@
+//! Devices: enrolled machines, on the person's side.
+//!
+//! A device leads to its subject by its route, HMAC(k_link, device), which only the holder of
+//! `k_link` can make. Its dates (month of enrolment, day last seen, end of the certificate) are
+//! sealed: laid beside the hours of a subject's first and last evidence they would name it.
+//!
+//! Invariant: no row here changes in a sync's transaction (see `tally`).
+
+use crate::days::{Day, day_of, month_of};
+use crate::engine::{self, Queries, Row, Statements};
+use crate::error::{Doing, Error, Kind, Result};
+use crate::link_key::{LinkKey, Sealing};
+use crate::page::Page;
+use crate::policy::{Action, Caller, Role};
+use crate::txn::{Party, Reader, WriteTxn};
+use crate::words::read_word;
+use crate::{params, sql};
+use kernel::ids::{DeviceId, PersonId, SubjectId};
+
+/// An enrolled machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Its id, which its certificate has, too.
+    pub device: DeviceId,
+    /// Whose it is.
+    pub person: PersonId,
+    /// Their name.
+    pub owner: String,
+    /// What its owner calls it. Anybody's text.
+    pub name: String,
+    /// What it runs on, if it said so.
+    pub platform: Option<String>,
+    /// Its latest certificate's serial number.
+    pub serial: Vec<u8>,
+    /// The first day of the month of its enrolment.
+    pub enrolled_month: Day,
+    /// The day of its last sync.
+    pub last_seen: Option<Day>,
+    /// The last day of its certificate.
+    pub not_after: Day,
+    /// The day on which it was revoked.
+    pub revoked: Option<Day>,
+}
+
+/// Whether a device may sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Yes.
+    Good,
+    /// It was revoked, or its person may not sign in.
+    Revoked,
+    /// Its subject was erased at its person's word.
+    Erased,
+    /// There is no such device.
+    Unknown,
+}
+
+/// The dates inside the seal.
+#[derive(Clone, Copy)]
+struct Dates {
+    enrolled_month: Day,
+    last_seen: Option<Day>,
+    not_after: Day,
+}
+
+impl Dates {
+    /// Always as long: a length that differs would tell whether a device ever synced.
+    fn seal(self, key: &dyn LinkKey, device: DeviceId) -> Result<Vec<u8>> {
+        let mut plain = [0; 24];
+        let days = [self.enrolled_month, self.last_seen.unwrap_or(Day::MIN), self.not_after];
+        for (to, day) in plain.chunks_exact_mut(8).zip(days) {
+            to.copy_from_slice(&day.to_be_bytes());
+        }
+        let sealed = key.seal(Sealing::DeviceDates, device.as_bytes(), &plain);
+        sealed.doing("seal a device's dates")
+    }
+
+    fn open(key: &dyn LinkKey, device: DeviceId, sealed: &[u8]) -> Result<Self> {
+        let plain = key.open(Sealing::DeviceDates, device.as_bytes(), sealed);
+        let plain = plain.doing("open a device's dates")?;
+        let day = |at: usize| plain.get(at..at + 8).and_then(|b| b.try_into().ok()).map(Day::from_be_bytes);
+        match (day(0), day(8), day(16)) {
+            (Some(enrolled_month), Some(seen), Some(not_after)) => Ok(Self {
+                enrolled_month,
+                last_seen: (seen != Day::MIN).then_some(seen),
+                not_after,
+            }),
+            _ => Err(Error::Malformed { what: "device's dates" }),
+        }
+    }
+}
+
+fn read(key: &dyn LinkKey, mut row: Row) -> Result<Device> {
+    const DOING: &str = "read a device";
+    let device = row.next().doing(DOING)?;
+    let person = row.next().doing(DOING)?;
+    let owner = row.next().doing(DOING)?;
+    let name = row.next().doing(DOING)?;
+    let platform = row.next().doing(DOING)?;
+    let serial = row.next().doing(DOING)?;
+    let sealed: Vec<u8> = row.next().doing(DOING)?;
+    let revoked = row.next().doing(DOING)?;
+    let Dates { enrolled_month, last_seen, not_after } = Dates::open(key, device, &sealed)?;
+    Ok(Device {
+        device,
+        person,
+        owner,
+        name,
+        platform,
+        serial,
+        enrolled_month,
+        last_seen,
+        not_after,
+        revoked,
+    })
+}
+
+fn found(
+    txn: &mut impl Reader,
+    rows: std::result::Result<Vec<Row>, engine::Error>,
+) -> Result<Vec<Device>> {
+    let key = txn.link_key();
+    rows.doing("find devices")?.into_iter().map(|row| read(key, row)).collect()
+}
+
+/// One device.
+///
+/// # Errors
+/// The engine's, the link key's.
+pub fn get(txn: &mut impl Reader, device: DeviceId) -> Result<Option<Device>> {
+    let rows = txn.query(sql!("find"), params![device]);
+    Ok(found(txn, rows)?.pop())
+}
+
+/// A person's devices, by name.
+///
+/// # Errors
+/// The engine's, the link key's.
+pub fn of_person(txn: &mut impl Reader, person: PersonId) -> Result<Vec<Device>> {
+    let rows = txn.query(sql!("of_person"), params![person]);
+    found(txn, rows)
+}
+
+/// A part of all devices, by owner and name.
+///
+/// # Errors
+/// The engine's, the link key's.
+pub fn list(txn: &mut impl Reader, page: Page) -> Result<Vec<Device>> {
+    let rows = txn.query(sql!("list"), params![page.limit, page.offset]);
+    found(txn, rows)
+}
+
+/// How many devices there are, revoked ones too.
+///
+/// # Errors
+/// The engine's.
+pub fn count(txn: &mut impl Queries) -> Result<u64> {
+    crate::one(txn, sql!("count"), params![], "count devices")
+}
+
+struct Known {
+    person: PersonId,
+    revoked: Option<Day>,
+    role: Role,
+    active: bool,
+    actor: [u8; 16],
+}
+
+fn known(txn: &mut impl Queries, device: DeviceId) -> Result<Option<Known>> {
+    const DOING: &str = "find a device";
+    let rows = txn.query(sql!("party"), params![device]).doing(DOING)?;
+    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    Ok(Some(Known {
+        person: row.next().doing(DOING)?,
+        revoked: row.next().doing(DOING)?,
+        role: read_word(row.next().doing(DOING)?, "role")?,
+        active: row.next().doing(DOING)?,
+        actor: row.next().doing(DOING)?,
+    }))
+}
+
+/// Where a device's route leads: nowhere, to what was erased, or to a subject.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Route {
+    None,
+    Erased,
+    To(SubjectId),
+}
+
+fn route(txn: &mut impl Reader, device: DeviceId) -> Result<Route> {
+    let route = txn.link_key().route(device).doing("make a device's route")?;
+    let rows = txn.query(sql!("route"), params![route]).doing("follow a route")?;
+    let Some(mut row) = rows.into_iter().next() else { return Ok(Route::None) };
+    let subject = row.next::<Option<SubjectId>>().doing("follow a route")?;
+    Ok(subject.map_or(Route::Erased, Route::To))
+}
+
+/// Whether a device may sync.
+///
+/// # Errors
+/// The engine's, the link key's.
+pub fn standing(txn: &mut impl Reader, device: DeviceId) -> Result<Standing> {
+    Ok(match known(txn, device)? {
+        Some(known) if known.revoked.is_some() || !known.active => Standing::Revoked,
+        Some(_) => Standing::Good,
+        None if route(txn, device)? == Route::Erased => Standing::Erased,
+        None => Standing::Unknown,
+    })
+}
+
+/// Refuses what may not sync; gives the device's person otherwise.
+fn admit(txn: &mut impl Reader, device: DeviceId) -> Result<Known> {
+    match known(txn, device)? {
+        Some(known) if known.revoked.is_some() || !known.active => Err(Error::Revoked),
+        Some(known) => Ok(known),
+        None if route(txn, device)? == Route::Erased => Err(Error::Erased),
+        None => Err(Error::not_found(Kind::Device, device)),
+    }
+}
+
+pub(crate) fn party(txn: &mut impl Reader, device: DeviceId) -> Result<Party> {
+    let Known { person, role, actor, .. } = admit(txn, device)?;
+    Ok(Party {
+        caller: Caller::Device,
+        person: Some(person),
+        actor: Some(actor),
+        role: Some(role),
+        device: Some(device),
+    })
+}
+
+/// The subject that an admitted device writes to.
+pub(crate) fn admitted_subject(txn: &mut impl Reader, device: DeviceId) -> Result<SubjectId> {
+    admit(txn, device)?;
+    subject(txn, device)
+}
+
+pub(crate) fn subject(txn: &mut impl Reader, device: DeviceId) -> Result<SubjectId> {
+    match route(txn, device)? {
+        Route::To(subject) => Ok(subject),
+        Route::Erased => Err(Error::Erased),
+        Route::None => Err(Error::not_found(Kind::Subject, "of this device")),
+    }
+}
+
+/// A machine that is let in.
+pub(crate) struct NewDevice {
+    pub(crate) device: DeviceId,
+    pub(crate) person: PersonId,
+    pub(crate) name: String,
+    pub(crate) platform: Option<String>,
+    pub(crate) serial: Vec<u8>,
+    /// Unix seconds.
+    pub(crate) not_after: i64,
+    /// Unix seconds.
+    pub(crate) now: i64,
+}
+
+pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId) -> Result<()> {
+    let dates = Dates {
+        enrolled_month: month_of(day_of(new.now)),
+        last_seen: None,
+        not_after: day_of(new.not_after),
+    };
+    let sealed = dates.seal(txn.link_key(), new.device)?;
+    let values = params![new.device, new.person, &new.name, new.platform.as_deref(), &new.serial, sealed];
+    txn.execute(sql!("insert"), values).doing("store a device")?;
+    let route = txn.link_key().route(new.device).doing("make a device's route")?;
+    txn.execute(sql!("insert_route"), params![route, subject]).doing("store a route")?;
+    // The commit's pages show device and route side by side, until the log is emptied.
+    txn.wipes = true;
+    Ok(())
+}
+
+/// Ends a device's enrolment; `false` if it had ended before. In
+/// [`Action::RevokeOwnDevice`] it has to be the actor's.
+///
+/// # Errors
+/// [`Error::NotFound`] if there is none, or it is somebody else's.
+pub fn revoke(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<bool> {
+    let missing = || Error::not_found(Kind::Device, device);
+    let owner = known(txn, device)?.ok_or_else(missing)?.person;
+    if txn.action() == Some(Action::RevokeOwnDevice) && txn.person()? != owner {
+        return Err(missing());
+    }
+    txn.audit_on("device", *device.as_bytes());
+    let day = day_of(txn.at().unwrap_or_default());
+    let changed = txn.execute(sql!("revoke"), params![device, day]).doing("revoke a device")?;
+    Ok(changed == 1)
+}
+
+/// Notes a device's next certificate; the one before ends by its date. An [`Action::RenewDevice`].
+///
+/// # Errors
+/// [`Error::NotFound`] if there is none, or it is not the acting one.
+pub fn renewed(
+    txn: &mut WriteTxn<'_>,
+    device: DeviceId,
+    serial: &[u8],
+    not_after: i64,
+) -> Result<()> {
+    let acting = txn.acting.as_ref().and_then(|acting| acting.party.device);
+    let now = get(txn, device)?.filter(|_| acting == Some(device));
+    let now = now.ok_or_else(|| Error::not_found(Kind::Device, device))?;
+    let dates = Dates {
+        enrolled_month: now.enrolled_month,
+        last_seen: now.last_seen,
+        not_after: day_of(not_after),
+    };
+    let sealed = dates.seal(txn.link_key(), device)?;
+    txn.audit_on("device", *device.as_bytes());
+    txn.execute(sql!("renew"), params![device, serial, sealed]).doing("renew a device").map(drop)
+}
+
+/// Notes the day on which a device was last seen.
+pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result<()> {
+    let Some(now) = get(txn, device)? else { return Ok(()) };
+    if now.last_seen.is_some_and(|last| last >= day) {
+        return Ok(());
+    }
+    let dates = Dates {
+        enrolled_month: now.enrolled_month,
+        last_seen: Some(day),
+        not_after: now.not_after,
+    };
+    let sealed = dates.seal(txn.link_key(), device)?;
+    txn.execute(sql!("set_dates"), params![device, sealed]).doing("note a device").map(drop)
+}
+
+/// Serial numbers and days of revocation, for the revocation list.
+///
+/// # Errors
+/// The engine's.
+pub fn revoked_serials(txn: &mut impl Queries) -> Result<Vec<(Vec<u8>, Day)>> {
+    const DOING: &str = "list revoked certificates";
+    let rows = txn.query(sql!("revoked_serials"), params![]).doing(DOING)?;
+    rows.into_iter().map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?))).collect()
+}
+
+/// Removes a person's devices; their routes stay, and say that the subject was erased.
+pub(crate) fn delete_of(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<Vec<DeviceId>> {
+    let devices = of_person(txn, person)?.into_iter().map(|device| device.device).collect();
+    txn.execute(sql!("delete_of"), params![person]).doing("remove a person's devices")?;
+    txn.wipes = true;
+    Ok(devices)
+}

@@ -1,0 +1,1 @@
+UPDATE device SET serial = $2, dates = $3 WHERE device = $1

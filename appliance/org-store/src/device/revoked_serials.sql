@@ -1,0 +1,1 @@
+SELECT serial, revoked FROM device WHERE revoked IS NOT NULL ORDER BY serial

@@ -1,0 +1,1 @@
+SELECT subject FROM route WHERE route = $1

@@ -1,0 +1,1 @@
+UPDATE device SET dates = $2 WHERE device = $1

@@ -1,0 +1,1 @@
+SELECT state, reply, expires FROM enrolment WHERE poll = $1

@@ -1,0 +1,1 @@
+DELETE FROM enrolment WHERE expires <= $1

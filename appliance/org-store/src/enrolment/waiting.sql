@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM enrolment WHERE state = 'pending' AND expires > $1

@@ -1,0 +1,1 @@
+SELECT sealed FROM link WHERE person = $1

@@ -1,0 +1,1 @@
+INSERT INTO link (person, sealed) VALUES ($1, $2)

@@ -1,0 +1,12 @@
+SELECT
+    (SELECT COUNT(*) FROM person),
+    (SELECT COUNT(*) FROM device WHERE revoked IS NULL),
+    (SELECT COUNT(*) FROM device WHERE revoked IS NOT NULL),
+    (SELECT COUNT(*) FROM subject),
+    (SELECT COUNT(*) FROM subject WHERE excluded = 1),
+    (SELECT COUNT(*) FROM stream),
+    (SELECT COUNT(*) FROM delta),
+    (SELECT COUNT(*) FROM snapshot),
+    (SELECT COUNT(*) FROM audit),
+    (SELECT COUNT(*) FROM audit_pending),
+    (SELECT COALESCE(SUM(syncs), 0) FROM sync_count WHERE day = $1)

@@ -1,0 +1,1 @@
+SELECT ledger_n, ledger_hash FROM store WHERE one = 1

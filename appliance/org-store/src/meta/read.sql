@@ -1,0 +1,1 @@
+SELECT store, generation, sample FROM store WHERE one = 1

@@ -1,0 +1,1 @@
+DELETE FROM pair WHERE subject = $1

@@ -1,0 +1,1 @@
+SELECT COALESCE(SUM(mismatches), 0) FROM pair

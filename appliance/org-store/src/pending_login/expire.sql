@@ -1,0 +1,1 @@
+DELETE FROM pending_login WHERE expires <= $1

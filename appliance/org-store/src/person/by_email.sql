@@ -1,0 +1,5 @@
+SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.active, p.dates
+FROM person p JOIN actor a ON a.person = p.person
+WHERE LOWER(p.email) = LOWER($1)
+ORDER BY p.active DESC, p.person
+LIMIT 1

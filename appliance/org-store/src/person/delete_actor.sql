@@ -1,0 +1,1 @@
+DELETE FROM actor WHERE person = $1

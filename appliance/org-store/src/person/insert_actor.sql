@@ -1,0 +1,1 @@
+INSERT INTO actor (actor, person) VALUES ($1, $2)

@@ -1,0 +1,1 @@
+UPDATE person SET dates = $2 WHERE person = $1

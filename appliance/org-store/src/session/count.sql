@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM session WHERE expires > $1

@@ -1,0 +1,1 @@
+SELECT MAX(as_of) FROM snapshot

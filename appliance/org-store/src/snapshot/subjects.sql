@@ -1,0 +1,1 @@
+SELECT subject, first_sync FROM subject WHERE excluded = 0 AND changed > 0 AND bucket = $1

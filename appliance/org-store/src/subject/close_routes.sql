@@ -1,0 +1,1 @@
+UPDATE route SET subject = NULL WHERE subject = $1

@@ -1,0 +1,1 @@
+DELETE FROM delta WHERE subject = $1

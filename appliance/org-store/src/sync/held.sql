@@ -1,0 +1,1 @@
+SELECT stream, i, c, k, o, m, f, t, at FROM delta WHERE subject = $1 AND stream = $2 AND i = $3

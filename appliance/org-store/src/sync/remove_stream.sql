@@ -1,0 +1,1 @@
+DELETE FROM stream WHERE subject = $1 AND stream = $2

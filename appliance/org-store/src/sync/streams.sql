@@ -1,0 +1,1 @@
+SELECT stream, head, sum FROM stream WHERE subject = $1

@@ -1,0 +1,1 @@
+UPDATE sync_count SET told = 1 WHERE day = $1

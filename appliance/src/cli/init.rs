@@ -1,0 +1,264 @@
+//! `init`: a new appliance, whole or not at all. It asks nothing.
+
+use super::failure::{Exit, Failure};
+use super::{Context, InitArgs};
+use crate::app::database_key;
+use crate::authority::Authority;
+use crate::config::{self, value};
+use crate::data_dir::{self, Build, Identity};
+use crate::edges;
+use crate::keys::LinkKeys;
+use aws_lc_rs::rand::SystemRandom;
+use kernel::ids::StoreId;
+use key_vault::{Ledger, LedgerSigner, Vault, name};
+use org_store::{NewStore, Options, Store};
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Serialize)]
+struct Made {
+    data_dir: String,
+    store: StoreId,
+    sample: bool,
+    organisation: String,
+    ca_fingerprint: String,
+    root: String,
+    names: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    dry_run: bool,
+    data_dir: String,
+    makes: Vec<&'static str>,
+    sample: bool,
+    organisation: String,
+}
+
+const MAKES: [&str; 7] = [
+    "config.toml: the configuration",
+    "keys/: the key-encrypting key and the keys under it",
+    "store.db: the encrypted database",
+    "ledger.jsonl: the ledger",
+    "root.pem, issuing.pem: the internal authority",
+    "server.pem: the server's certificate",
+    "store.json: which store this is",
+];
+
+pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
+    let organisation = organisation(args)?;
+    if let Some(bad) = args.hosts.iter().find(|host| !value::is_host(host)) {
+        return Err(Failure::new(
+            Exit::Usage,
+            "D010",
+            format!("`{bad}` is neither a host name nor an IP address"),
+            "give --host a bare name such as skills.example, without https:// and port",
+        ));
+    }
+    data_dir::require_empty(&context.data_dir).map_err(refused)?;
+    let shown = context.data_dir.display().to_string();
+    if args.dry_run {
+        let plan = Plan {
+            dry_run: true,
+            data_dir: shown,
+            makes: MAKES.to_vec(),
+            sample: args.sample,
+            organisation,
+        };
+        context.say(&plan, || {
+            let list = MAKES.map(|line| format!("  {line}\n")).concat();
+            format!(
+                "Nothing was made. In {} there would be:\n{list}",
+                plan.data_dir
+            )
+        });
+        return Ok(());
+    }
+    let build = Build::begin(&context.data_dir).map_err(refused)?;
+    let made = make(context, args, &organisation, &build.path())?;
+    build.finish().map_err(refused)?;
+    context.say(&made, || {
+        let sample = match made.sample {
+            true => "This store is a sample, for good: every page and command says so.\n",
+            false => "",
+        };
+        format!(
+            "Made an appliance for {} in {}.\n{sample}CA fingerprint: {}\nRoot certificate: {}\nNext: \
+             aiworklab-appliance serve --data-dir {}",
+            made.organisation, made.data_dir, made.ca_fingerprint, made.root, made.data_dir
+        )
+    });
+    Ok(())
+}
+
+fn organisation(args: &InitArgs) -> Result<String, Failure> {
+    let name = match (&args.organisation, args.sample) {
+        (Some(name), _) => name.trim().to_owned(),
+        (None, true) => "Larkfield Instruments (sample)".to_owned(),
+        (None, false) => "Your organisation".to_owned(),
+    };
+    let good = (1..=120).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    match good {
+        true => Ok(name),
+        false => Err(Failure::new(
+            Exit::Usage,
+            "D011",
+            "an organisation's name has 1 to 120 characters",
+            "give --organisation a shorter name without line breaks",
+        )),
+    }
+}
+
+/// Everything, in the folder where it is built.
+fn make(
+    context: &Context,
+    args: &InitArgs,
+    organisation: &str,
+    dir: &Path,
+) -> Result<Made, Failure> {
+    let now = context.edges.clock.now();
+    let random = SystemRandom::new();
+    let fails = |doing: &'static str| move |error: crate::app::Error| failed(doing, &error);
+
+    let mut vault = Vault::create(dir, &random).map_err(|e| fails("make the keys")(e.into()))?;
+    for name in [
+        name::DB,
+        name::LINK,
+        name::AUDIT_SIGN,
+        name::LEDGER_SIGN,
+        name::SESSION,
+    ] {
+        vault
+            .ensure_key(name, &random)
+            .map_err(|e| fails("make the keys")(e.into()))?;
+    }
+    let authority = Authority::create(dir, &mut vault, now)
+        .map_err(|e| fails("make the internal authority")(e.into()))?;
+
+    let text = config::template(organisation, &args.hosts);
+    let path = context.data_dir.join(config::FILE);
+    let config = config::Config::from_text(
+        &context.data_dir,
+        &path,
+        &text,
+        &context.edges.environment,
+        config::Overrides::default(),
+    )?;
+    let names = config.certificate_names();
+    authority
+        .server(dir, &mut vault, &names, now)
+        .map_err(|e| fails("issue the server's certificate")(e.into()))?;
+
+    let id: [u8; 16] = edges::random(context.edges.entropy.as_ref())
+        .map_err(|e| fails("draw the store's id")(e.into()))?;
+    let identity = Identity {
+        store: StoreId::from_bytes(id),
+        sample: args.sample,
+    };
+    // Below the folder where all is built, whatever the configuration says of later.
+    let in_build = |path: &Path| match path.strip_prefix(&context.data_dir) {
+        Ok(inside) => dir.join(inside),
+        Err(_) => path.to_owned(),
+    };
+    let link_keys = LinkKeys::open(&vault).map_err(|e| fails("open the keys")(e.into()))?;
+    let key = database_key(&vault).map_err(fails("open the keys"))?;
+    let new = NewStore {
+        store: identity.store,
+        sample: identity.sample,
+        now,
+    };
+    let store = Store::create(
+        &in_build(&config.store),
+        key,
+        new,
+        Options::default(),
+        link_keys,
+    )
+    .map_err(|e| fails("make the database")(e.into()))?;
+    drop(store);
+    let seed = vault
+        .key(name::LEDGER_SIGN)
+        .map_err(|e| fails("open the keys")(e.into()))?;
+    LedgerSigner::from_seed(&seed)
+        .and_then(|signer| Ledger::create(&in_build(&config.ledger), id, signer, now))
+        .map_err(|e| fails("make the ledger")(e.into()))?;
+
+    let write = |name: &str, bytes: &[u8]| data_dir::write_private(&dir.join(name), bytes);
+    let bytes = serde_json::to_vec_pretty(&identity).unwrap_or_default();
+    write(data_dir::IDENTITY, &bytes).map_err(refused)?;
+    write(config::FILE, text.as_bytes()).map_err(refused)?;
+    Ok(Made {
+        data_dir: context.data_dir.display().to_string(),
+        store: identity.store,
+        sample: identity.sample,
+        organisation: organisation.to_owned(),
+        ca_fingerprint: authority.fingerprint(),
+        root: context.data_dir.join(data_dir::ROOT).display().to_string(),
+        names,
+    })
+}
+
+fn refused(error: data_dir::Error) -> Failure {
+    crate::app::Error::from(error).into()
+}
+
+fn failed(doing: &str, error: &crate::app::Error) -> Failure {
+    Failure::new(
+        Exit::Failed,
+        error.code(),
+        format!("could not {doing}; nothing was made"),
+        "mend the cause and run `init` again",
+    )
+    .because(error)
+}
+
+impl From<crate::app::Error> for Failure {
+    fn from(error: crate::app::Error) -> Self {
+        use crate::app::Error;
+        let code = error.code();
+        let (exit, fix) = match &error {
+            Error::Dir(data_dir::Error::NotEmpty { .. }) => (
+                Exit::Refused,
+                "choose a directory that is empty or not there yet; what lies here was not touched"
+                    .to_owned(),
+            ),
+            Error::Dir(data_dir::Error::NoAppliance { path }) => (
+                Exit::NoAppliance,
+                format!(
+                    "make one with `aiworklab-appliance init --data-dir {}`, or name another with \
+                     --data-dir",
+                    path.display()
+                ),
+            ),
+            Error::Dir(data_dir::Error::Held { .. }) => (
+                Exit::Refused,
+                "stop the one that runs, or ask it: `aiworklab-appliance status` says where it is"
+                    .to_owned(),
+            ),
+            Error::Dir(data_dir::Error::Io { .. }) => (
+                Exit::NoAppliance,
+                "look whether the directory can be read and written by the user that runs this \
+                 command, and whether its disk has room"
+                    .to_owned(),
+            ),
+            Error::Provider { source, .. } => (Exit::Config, source.fix()),
+            Error::ProviderFile { .. } => {
+                (Exit::Config, "make the file readable, or correct its path in [oidc]".to_owned())
+            }
+            Error::Mixed { .. } => (
+                Exit::NoAppliance,
+                "restore the whole directory from one backup; do not mix files of two".to_owned(),
+            ),
+            _ => (
+                Exit::Failed,
+                "the message says which file; `aiworklab-appliance status` shows what can be opened"
+                    .to_owned(),
+            ),
+        };
+        let failure = Self::new(exit, code, error.to_string(), fix);
+        match std::error::Error::source(&error) {
+            Some(source) => failure.because(source),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What programs ask for: JSON in, JSON out.
+
+pub mod about;
+pub mod enrol;
+pub mod me;
+pub mod sync;

@@ -1,0 +1,584 @@
+//! Administration: how the appliance stands, its people, devices and audit log, and the changes
+//! that an administrator makes. No page here opens anybody's evidence.
+
+use super::me::device_state;
+use super::{date, html, role, shell, step_up};
+use crate::app::App;
+use crate::http::auth::{Asked, Caller};
+use crate::http::error::ApiError;
+use crate::http::extract::QueryFields;
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use dashboard_web::pages::admin::{
+    Act as ActLine, Area, AreaState, AuditPage, Certificate, Chain, Device, DevicesPage,
+    HealthPage, Need, Outcome, Pages, PeoplePage, Person, Verified,
+};
+use dashboard_web::pages::confirm::ConfirmPage;
+use dashboard_web::pages::message::MessagePage;
+use dashboard_web::{Link, Room, paths};
+use kernel::ids::{DeviceId, PersonId};
+use org_store::{Act, Action, Page, audit, device, person};
+use std::collections::BTreeMap;
+
+/// Lines of one part of a list.
+const LINES: u64 = 100;
+/// Acts of one part of the log.
+const ACTS: u64 = 100;
+/// Acts on the first page.
+const LATEST: u64 = 10;
+/// The store's word for accounts that no provider knows.
+const LOCAL: &str = "link";
+/// When a certificate's end is worth a word, in seconds.
+const SOON: i64 = 30 * 86_400;
+
+/// `GET /admin`.
+///
+/// # Errors
+/// The store's.
+pub async fn health(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+) -> Result<Response, ApiError> {
+    let counts = app.store().counts(asked.now).await?;
+    let acts = acts(&app, None, LATEST).await?;
+    let meta = app.store().meta();
+    let page = HealthPage {
+        step_up_until: caller.fresh_until(&app, asked.now),
+        needs: needs(&app, asked.now),
+        areas: areas(&app, &counts, asked.now),
+        certificates: certificates(&app),
+        acts,
+        facts: vec![
+            ("Version".to_owned(), crate::cli::VERSION.to_owned()),
+            ("Store".to_owned(), meta.store.to_string()),
+            (
+                "Generation".to_owned(),
+                app.enrolling().generation().to_string(),
+            ),
+            (
+                "Catalogue".to_owned(),
+                kernel::catalogue::Catalogue::builtin()
+                    .version()
+                    .to_string(),
+            ),
+            ("Root certificate".to_owned(), app.authority().fingerprint()),
+            ("People".to_owned(), app.addresses().people.clone()),
+            ("Devices".to_owned(), app.addresses().devices.clone()),
+        ],
+        shell: shell(&app, &caller, &asked),
+    };
+    html(page.render())
+}
+
+fn needs(app: &App, now: i64) -> Vec<Need> {
+    let mut needs = Vec::new();
+    if app.config().providers.is_empty() {
+        needs.push(Need {
+            title: "Connect an identity provider".to_owned(),
+            text: "Until then people sign in by one-time links that you print for them, and roles \
+                   cannot be taken back elsewhere."
+                .to_owned(),
+            link: None,
+            command: Some(format!(
+                "aiworklab-appliance config show --data-dir {}",
+                app.config().data_dir.display()
+            )),
+        });
+    }
+    for (name, validity) in app.authority().validities() {
+        if validity.not_after - now < 6 * SOON {
+            needs.push(Need {
+                title: format!("{name}: plan its renewal"),
+                text: "When it ends, no device can sync any more.".to_owned(),
+                link: None,
+                command: None,
+            });
+        }
+    }
+    needs
+}
+
+fn areas(app: &App, counts: &org_store::Counts, now: i64) -> Vec<Area> {
+    let area = |name: &str, state, text: String| Area {
+        name: name.to_owned(),
+        state,
+        text,
+        seen_at: Some(now),
+    };
+    let watch = app.watch();
+    let audit = match watch.audit {
+        crate::watch::Audit::Broken(entry) => area(
+            "Audit",
+            AreaState::Broken,
+            format!("the chain does not fit at entry {entry}"),
+        ),
+        _ if watch.failing_jobs > 0 => area(
+            "Audit",
+            AreaState::Care,
+            "the last attempt to extend the chain failed".to_owned(),
+        ),
+        _ => area(
+            "Audit",
+            AreaState::Good,
+            format!("{} entries, chained and signed", counts.audit_rows),
+        ),
+    };
+    let providers = app.config().providers.len();
+    vec![
+        area(
+            "Store",
+            AreaState::Good,
+            format!(
+                "{} deltas of {} people with a graph, encrypted, durable ({})",
+                counts.deltas,
+                counts.subjects,
+                app.store().durability()
+            ),
+        ),
+        audit,
+        area(
+            "Sync",
+            AreaState::Good,
+            format!(
+                "{} enrolled devices, {} syncs today",
+                counts.devices, counts.syncs_today
+            ),
+        ),
+        match providers {
+            0 => area(
+                "Sign-in",
+                AreaState::Off,
+                "no identity provider is configured".to_owned(),
+            ),
+            n => area(
+                "Sign-in",
+                AreaState::Good,
+                format!("{n} identity provider(s) configured"),
+            ),
+        },
+    ]
+}
+
+fn certificates(app: &App) -> Vec<Certificate> {
+    let mut lines: Vec<Certificate> = app
+        .authority()
+        .validities()
+        .into_iter()
+        .map(|(name, validity)| Certificate {
+            name: name.to_owned(),
+            not_before: validity.not_before,
+            not_after: validity.not_after,
+            renewal: "by you".to_owned(),
+        })
+        .collect();
+    if let Some(validity) = app.watch().server {
+        lines.push(Certificate {
+            name: "Server".to_owned(),
+            not_before: validity.not_before,
+            not_after: validity.not_after,
+            renewal: "by itself".to_owned(),
+        });
+    }
+    lines
+}
+
+/// `GET /admin/people`.
+///
+/// # Errors
+/// The store's.
+pub async fn people(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    QueryFields(query): QueryFields,
+) -> Result<Response, ApiError> {
+    let (page, number) = part(query.get("part"));
+    let (people, total) = app
+        .store()
+        .read(move |txn| Ok((person::list(txn, page)?, person::count(txn)?)))
+        .await?;
+    let me = caller.person()?.person;
+    let pages = pages(paths::ADMIN_PEOPLE, number, total);
+    let people = people
+        .into_iter()
+        .map(|found| Person {
+            id: found.person.to_string(),
+            name: found.name,
+            email: found.email,
+            role: role(found.role),
+            source: source(&app, &found.issuer),
+            last_signed_in: found.last_sign_in.map(date),
+            active: found.active,
+            changeable: found.person != me,
+        })
+        .collect();
+    let page = PeoplePage {
+        step_up_until: caller.fresh_until(&app, asked.now),
+        people,
+        total,
+        pages,
+        shell: shell(&app, &caller, &asked),
+    };
+    html(page.render())
+}
+
+/// Where an account comes from, in words.
+fn source(app: &App, issuer: &str) -> String {
+    let provider = app
+        .config()
+        .providers
+        .iter()
+        .find(|provider| provider.issuer == issuer);
+    match provider {
+        Some(provider) => provider.name.clone(),
+        None if issuer == LOCAL => "a one-time link".to_owned(),
+        None => issuer.to_owned(),
+    }
+}
+
+/// `GET /admin/devices`.
+///
+/// # Errors
+/// The store's.
+pub async fn devices(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    QueryFields(query): QueryFields,
+) -> Result<Response, ApiError> {
+    let (page, number) = part(query.get("part"));
+    let (devices, total) = app
+        .store()
+        .read(move |txn| Ok((device::list(txn, page)?, device::count(txn)?)))
+        .await?;
+    let devices = devices
+        .into_iter()
+        .map(|found| Device {
+            id: found.device.to_string(),
+            certificate: device_state(&found, asked.now),
+            name: found.name,
+            platform: found.platform,
+            owner: Some(found.owner),
+            enrolled: Some(date(found.enrolled_month)),
+            last_seen: found.last_seen.map(date),
+        })
+        .collect();
+    let page = DevicesPage {
+        step_up_until: caller.fresh_until(&app, asked.now),
+        devices,
+        total,
+        pages: pages(paths::ADMIN_DEVICES, number, total),
+        shell: shell(&app, &caller, &asked),
+    };
+    html(page.render())
+}
+
+/// `GET /admin/audit`.
+///
+/// # Errors
+/// The store's.
+pub async fn audit(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    QueryFields(query): QueryFields,
+) -> Result<Response, ApiError> {
+    let before: Option<u64> = query.get("before").and_then(|text| text.parse().ok());
+    let acts = acts(&app, before, ACTS).await?;
+    let head = app.store().read(|txn| audit::head(txn)).await?;
+    let oldest = acts.last().map(|act| act.entry).filter(|entry| *entry > 1);
+    let page = AuditPage {
+        step_up_until: caller.fresh_until(&app, asked.now),
+        chain: Chain {
+            entries: head.seq,
+            verified: match app.watch().audit {
+                crate::watch::Audit::Good(entry, at) => Verified::Through(entry, at),
+                crate::watch::Audit::Broken(entry) => Verified::BrokenAt(entry, asked.now),
+                crate::watch::Audit::NotYet => Verified::NotYet,
+            },
+            head: hex::encode(head.hash),
+            command: None,
+        },
+        acts,
+        pages: Pages {
+            newer: before.map(|_| paths::ADMIN_AUDIT.to_owned()),
+            older: oldest.map(|entry| format!("{}?before={entry}", paths::ADMIN_AUDIT)),
+        },
+        shell: shell(&app, &caller, &asked),
+    };
+    html(page.render())
+}
+
+async fn acts(app: &App, before: Option<u64>, limit: u64) -> Result<Vec<ActLine>, ApiError> {
+    let (rows, names) = app
+        .store()
+        .read(move |txn| {
+            let rows = audit::list(txn, before, limit)?;
+            let mut names = BTreeMap::new();
+            for row in &rows {
+                if let audit_log::Actor::Id(id) = row.entry.row.actor()
+                    && !names.contains_key(id)
+                {
+                    names.insert(*id, person::actor_name(txn, *id)?);
+                }
+            }
+            Ok((rows, names))
+        })
+        .await?;
+    Ok(rows.iter().map(|row| act_line(row, &names)).collect())
+}
+
+fn act_line(row: &audit_log::ChainedRow, names: &BTreeMap<[u8; 16], Option<String>>) -> ActLine {
+    let entry = &row.entry.row;
+    let action = entry.action().to_string();
+    let (actor, confirmed_by) = match entry.actor() {
+        audit_log::Actor::Id(id) => {
+            let name = names.get(id).cloned().flatten();
+            (name.unwrap_or_else(|| hex::encode(id)), "their session")
+        }
+        audit_log::Actor::Sealed(_) => ("somebody, for themselves".to_owned(), "their session"),
+        audit_log::Actor::System => ("the appliance".to_owned(), "itself"),
+        audit_log::Actor::Console => ("the command line".to_owned(), "the command line"),
+    };
+    ActLine {
+        entry: row.seq,
+        at: entry.at(),
+        actor,
+        text: crate::acts::told(&action),
+        action,
+        confirmed_by: confirmed_by.to_owned(),
+        outcome: match entry.ended() {
+            audit_log::Outcome::Ok => Outcome::Done,
+            audit_log::Outcome::Denied => Outcome::Refused,
+            audit_log::Outcome::Failed => Outcome::Failed,
+        },
+    }
+}
+
+/// `GET /admin/devices/{id}/revoke`: what it would do.
+///
+/// # Errors
+/// 404, the store's.
+pub async fn ask_revoke(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id: DeviceId = id.parse().map_err(|_| ApiError::not_found())?;
+    let found = app.store().read(move |txn| device::get(txn, id)).await?;
+    let found = found.ok_or_else(ApiError::not_found)?;
+    let back = paths::device_revoke(&id.to_string());
+    let step = step_up(&app, &caller, &asked, &back);
+    let shell = shell(&app, &caller, &asked);
+    html(ConfirmPage::revoke_device(shell, &id.to_string(), &found.name, false, step).render())
+}
+
+/// `POST /admin/devices/{id}/revoke`.
+///
+/// # Errors
+/// 404, 403 without a fresh sign-in, the ledger's.
+pub async fn revoke(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    let id: DeviceId = id.parse().map_err(|_| ApiError::not_found())?;
+    let found = app.store().read(move |txn| device::get(txn, id)).await?;
+    let found = found.ok_or_else(ApiError::not_found)?;
+    let act = Act::new(caller.actor(), Action::RevokeDevice, asked.now);
+    app.enrolling()
+        .revoke(&app, act, id, crate::enrolling::Ended::Retired)
+        .await?;
+    done(
+        &app,
+        &caller,
+        &asked,
+        &format!("{} is revoked.", found.name),
+        "It cannot sync from now on. What it already sent stays its person's.",
+        Link::new("To the devices", paths::ADMIN_DEVICES),
+    )
+}
+
+/// `GET /admin/people/{id}/disable`: what it would do.
+///
+/// # Errors
+/// 404, the store's.
+pub async fn ask_disable(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    ask_state(&app, &caller, &asked, &id, false).await
+}
+
+/// `GET /admin/people/{id}/enable`: what it would do.
+///
+/// # Errors
+/// 404, the store's.
+pub async fn ask_enable(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    ask_state(&app, &caller, &asked, &id, true).await
+}
+
+async fn ask_state(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    id: &str,
+    enable: bool,
+) -> Result<Response, ApiError> {
+    let found = known(app, id).await?;
+    let action = paths::person_state(&found.person.to_string(), enable);
+    let name = &found.name;
+    let (verb, does, does_not) = match enable {
+        true => (
+            "Enable",
+            vec![format!(
+                "{name} may sign in again, in the role that the provider gives."
+            )],
+            "Devices that were revoked stay revoked.",
+        ),
+        false => (
+            "Disable",
+            vec![
+                format!("{name} is signed out everywhere, at once."),
+                "Their devices cannot sync while the account is disabled.".to_owned(),
+            ],
+            "Nothing of theirs is deleted, and nobody gets to see it. It can be undone.",
+        ),
+    };
+    let page = ConfirmPage {
+        room: Room::Admin,
+        nav: paths::ADMIN_PEOPLE,
+        crumbs: vec![
+            Link::new("Health", paths::ADMIN),
+            Link::new("People", paths::ADMIN_PEOPLE),
+            Link::new(name.clone(), ""),
+        ],
+        question: format!("{verb} {name}?"),
+        does,
+        does_not: does_not.to_owned(),
+        command: None,
+        audited_as: match enable {
+            true => Action::EnablePerson.as_str().to_owned(),
+            false => Action::DisablePerson.as_str().to_owned(),
+        },
+        step_up: step_up(app, caller, asked, &action),
+        action,
+        fields: Vec::new(),
+        typed: None,
+        button: format!("{verb} {name}"),
+        harm: !enable,
+        back: paths::ADMIN_PEOPLE.to_owned(),
+        shell: shell(app, caller, asked),
+    };
+    html(page.render())
+}
+
+/// `POST /admin/people/{id}/disable`.
+///
+/// # Errors
+/// 404, 403 without a fresh sign-in, 409 for the last administrator.
+pub async fn disable(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    set_state(&app, &caller, &asked, &id, false).await
+}
+
+/// `POST /admin/people/{id}/enable`.
+///
+/// # Errors
+/// 404, 403 without a fresh sign-in.
+pub async fn enable(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Extension(asked): Extension<Asked>,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    set_state(&app, &caller, &asked, &id, true).await
+}
+
+async fn set_state(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    id: &str,
+    enable: bool,
+) -> Result<Response, ApiError> {
+    let found = known(app, id).await?;
+    let person = found.person;
+    let action = if enable {
+        Action::EnablePerson
+    } else {
+        Action::DisablePerson
+    };
+    let act = Act::new(caller.actor(), action, asked.now);
+    app.store()
+        .write(act, move |txn| person::set_active(txn, person, enable))
+        .await?;
+    let (finding, text) = match enable {
+        true => (
+            format!("{} is enabled.", found.name),
+            "They can sign in again.",
+        ),
+        false => (
+            format!("{} is disabled.", found.name),
+            "They are signed out everywhere, and their devices cannot sync.",
+        ),
+    };
+    let link = Link::new("To the people", paths::ADMIN_PEOPLE);
+    done(app, caller, asked, &finding, text, link)
+}
+
+async fn known(app: &App, id: &str) -> Result<person::Person, ApiError> {
+    let id: PersonId = id.parse().map_err(|_| ApiError::not_found())?;
+    let found = app.store().read(move |txn| person::get(txn, id)).await?;
+    found.ok_or_else(ApiError::not_found)
+}
+
+fn done(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    finding: &str,
+    text: &str,
+    link: Link,
+) -> Result<Response, ApiError> {
+    let shell = shell(app, caller, asked);
+    html(MessagePage::done(shell, Room::Admin, finding, text, vec![link]).render())
+}
+
+/// The part of a list that was asked for, counted from 1.
+fn part(text: Option<&str>) -> (Page, u64) {
+    let number = text
+        .and_then(|text| text.parse().ok())
+        .filter(|n| (1..=1_000_000).contains(n));
+    let number = number.unwrap_or(1_u64);
+    (
+        Page {
+            offset: (number - 1) * LINES,
+            limit: LINES,
+        },
+        number,
+    )
+}
+
+fn pages(path: &str, number: u64, total: u64) -> Pages {
+    let more = number * LINES < total;
+    Pages {
+        newer: (number > 1).then(|| format!("{path}?part={}", number - 1)),
+        older: more.then(|| format!("{path}?part={}", number + 1)),
+    }
+}

@@ -1,0 +1,246 @@
+//! The store by itself: versions, rights, and the protocol's promises over SQLite.
+
+use super::*;
+use kernel::delta::{Delta, Evidence, Observation, State};
+use kernel::ids::{DAY, HOUR, Hour, Slug, StreamId};
+use kernel::sync::client::{self, Local};
+use kernel::sync::memory::Memory;
+use kernel::sync::{Rows, hash};
+use std::os::unix::fs::PermissionsExt;
+
+fn slug(text: &str) -> Slug {
+    Slug::new(text).unwrap()
+}
+
+fn stream(n: u8) -> StreamId {
+    StreamId::new([n; 16])
+}
+
+fn see<L: Local>(rows: &mut L, at: i64, concept: &str) -> Result<(), L::Error> {
+    let what = (slug(concept), Observation::Seen);
+    client::record(rows, at, || stream(7), what, (State::Unknown, State::Seen))
+}
+
+#[test]
+fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    drop(Store::open(&home).unwrap());
+    let raw = Connection::open(home.database()).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    let before = std::fs::read(home.database()).unwrap();
+    let error = Store::open(&home).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::StoreTooNew {
+            found: 99,
+            known: 1
+        }
+    ));
+    assert_eq!(std::fs::read(home.database()).unwrap(), before);
+}
+
+#[test]
+fn the_folder_and_every_file_in_it_are_the_engineers_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    let mut store = Store::open(&home).unwrap();
+    store.write(|txn| txn.count("x", 1)).unwrap();
+    let mode =
+        |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(home.path()), 0o700);
+    let files: Vec<_> = std::fs::read_dir(home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    assert!(
+        files.len() >= 2,
+        "the log is beside the database: {files:?}"
+    );
+    for file in files {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
+#[test]
+fn what_is_no_database_is_named_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path());
+    std::fs::write(home.database(), vec![b'x'; 5000]).unwrap();
+    let told = Store::open(&home).unwrap_err().told();
+    assert!(told.contains("Move graph.db away"), "{told}");
+}
+
+#[test]
+fn a_change_that_fails_changes_nothing() {
+    let mut store = Store::in_memory();
+    let failed: Result<()> = store.write(|txn| {
+        see(txn, 5 * DAY, "abc")?;
+        Err(Error::NotEnrolled)
+    });
+    assert!(failed.is_err());
+    assert!(store.read(|txn| txn.all()).unwrap().is_empty());
+    assert!(store.read(|txn| txn.current()).unwrap().is_none());
+}
+
+#[test]
+fn sqlite_and_memory_are_one_store_to_the_protocol() {
+    let mut store = Store::in_memory();
+    let mut memory = Memory::default();
+    // A small fixed walk: observations, retracts of one and of all, a clock that goes back.
+    let steps: [(i64, Option<&str>, bool); 9] = [
+        (10 * DAY, Some("abc"), false),
+        (10 * DAY + HOUR, Some("def"), false),
+        (9 * DAY, Some("abc"), false),
+        (11 * DAY, Some("abc"), true),
+        (11 * DAY, Some("abc"), false),
+        (12 * DAY, Some("abc"), false),
+        (12 * DAY, Some("def"), false),
+        (13 * DAY, None, true),
+        (14 * DAY, Some("ghi"), false),
+    ];
+    for (at, concept, retract) in steps {
+        let scope = || {
+            concept.map_or(kernel::delta::Scope::All, |c| {
+                kernel::delta::Scope::Concept(slug(c))
+            })
+        };
+        if retract {
+            client::retract(&mut memory, at, || stream(7), scope()).unwrap();
+            store
+                .write(|txn| client::retract(txn, at, || stream(7), scope()))
+                .unwrap();
+        } else {
+            see(&mut memory, at, concept.unwrap()).unwrap();
+            store.write(|txn| see(txn, at, concept.unwrap())).unwrap();
+        }
+        let (heads, mut rows) = store.read(|txn| Ok((txn.streams()?, txn.all()?))).unwrap();
+        assert_eq!(heads, memory.heads);
+        let mut expected = memory.all().unwrap();
+        rows.sort_by_key(|row| (row.stream, row.index));
+        expected.sort_by_key(|row| (row.stream, row.index));
+        assert_eq!(rows, expected);
+        let sum = rows.iter().fold(0_u64, |sum, row| {
+            sum.wrapping_add(hash(row.stream, row.index, &row.delta))
+        });
+        assert_eq!(heads[&stream(7)].sum.0, sum);
+    }
+    let last = store.read(|txn| txn.last_hour(stream(7))).unwrap();
+    assert_eq!(last, Some(Hour::floor(14 * DAY)));
+    // Physically gone: not even the row is there.
+    assert_eq!(store.read(|txn| txn.all()).unwrap().len(), 3);
+}
+
+#[test]
+fn what_is_set_aside_keeps_its_reason() {
+    use kernel::delta::Reject;
+    use kernel::sync::client::{Aside, Why};
+    let mut store = Store::in_memory();
+    let evidence = Evidence {
+        concept: slug("abc"),
+        observed: Observation::Seen,
+        from: State::Unknown,
+        to: State::Seen,
+        at: Hour::floor(DAY),
+    };
+    for (index, why) in [
+        (1, Why::Deferred { catalogue: 7 }),
+        (2, Why::Rejected(Some(Reject::Slug))),
+        (3, Why::Rejected(None)),
+    ] {
+        let aside = Aside {
+            stream: stream(1),
+            index,
+            delta: Delta::Evidence(evidence.clone()),
+            why,
+        };
+        store
+            .write(|txn| txn.set_aside(&aside).and_then(|()| txn.set_aside(&aside)))
+            .unwrap();
+        assert_eq!(
+            store.read(|txn| txn.aside()).unwrap(),
+            std::slice::from_ref(&aside)
+        );
+        store.write(|txn| txn.take_back(&aside)).unwrap();
+    }
+    assert!(store.read(|txn| txn.aside()).unwrap().is_empty());
+}
+
+#[test]
+fn the_engineers_lines_are_gone_after_seven_days() {
+    let mut store = Store::in_memory();
+    let concept = slug("abc");
+    let mention = NewMention {
+        at: 100 * DAY,
+        concept: &concept,
+        detector: "d",
+        strong: true,
+        diff: &[1; 32],
+        file: "a.py",
+        line: "with a:",
+    };
+    store.write(|txn| txn.add_mention(&mention)).unwrap();
+    store.write(|txn| txn.forget_old(107 * DAY)).unwrap();
+    assert!(store.read(|txn| txn.met(&concept)).unwrap().is_some());
+    store.write(|txn| txn.forget_old(107 * DAY + 1)).unwrap();
+    assert!(store.read(|txn| txn.met(&concept)).unwrap().is_none());
+}
+
+#[test]
+fn a_streams_hour_never_goes_back_and_follows_the_learnt_offset() {
+    let mut store = Store::in_memory();
+    store.write(|txn| see(txn, 10 * DAY, "abc")).unwrap();
+    assert_eq!(
+        store.read(|txn| txn.hour_at(9 * DAY)).unwrap(),
+        Hour::floor(10 * DAY)
+    );
+    store.write(|txn| txn.set_offset(2 * DAY)).unwrap();
+    assert_eq!(
+        store.read(|txn| txn.hour_at(9 * DAY)).unwrap(),
+        Hour::floor(11 * DAY)
+    );
+    assert!(store.read(|txn| txn.is_seen_on(&slug("abc"), 10)).unwrap());
+    assert!(!store.read(|txn| txn.is_seen_on(&slug("abc"), 11)).unwrap());
+}
+
+#[test]
+fn a_retract_is_obeyed_by_the_engineers_lines_too() {
+    use kernel::delta::{Retract, Scope};
+    let mut store = Store::in_memory();
+    let (abc, def) = (slug("abc"), slug("def"));
+    let mention = |at, concept| NewMention {
+        at,
+        concept,
+        detector: "d",
+        strong: true,
+        diff: &[1; 32],
+        file: "a.py",
+        line: "with a:",
+    };
+    store
+        .write(|txn| {
+            txn.add_mention(&mention(10 * DAY + HOUR - 1, &abc))?;
+            txn.add_mention(&mention(10 * DAY, &def))?;
+            txn.obey(&Retract {
+                scope: Scope::Concept(abc.clone()),
+                at: Hour::floor(10 * DAY),
+            })
+        })
+        .unwrap();
+    assert!(store.read(|txn| txn.met(&abc)).unwrap().is_none());
+    assert!(store.read(|txn| txn.met(&def)).unwrap().is_some());
+    let later = mention(10 * DAY + HOUR, &abc);
+    let all = Retract {
+        scope: Scope::All,
+        at: Hour::floor(10 * DAY),
+    };
+    store
+        .write(|txn| txn.add_mention(&later).and_then(|()| txn.obey(&all)))
+        .unwrap();
+    assert!(
+        store.read(|txn| txn.met(&abc)).unwrap().is_some(),
+        "met after the hour"
+    );
+    assert!(store.read(|txn| txn.met(&def)).unwrap().is_none());
+}

@@ -1,0 +1,187 @@
+//! An engineer's machine: the real client with a home of its own.
+
+use crate::appliance::Appliance;
+use crate::browser::Browser;
+use crate::program::{Output, Program, command, run};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Stdio};
+use tempfile::TempDir;
+
+/// A machine with the client on it.
+#[derive(Debug)]
+pub struct Laptop {
+    home: TempDir,
+}
+
+/// An enrolment that waits for its person.
+#[derive(Debug)]
+pub struct Enrolling {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    said: String,
+    /// The code that is shown.
+    pub code: String,
+}
+
+impl Laptop {
+    /// A machine that has never run the client.
+    ///
+    /// # Panics
+    /// If no folder can be made for it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { home: TempDir::new().expect("a folder can be made") }
+    }
+
+    /// Everything that the client keeps.
+    #[must_use]
+    pub fn home(&self) -> PathBuf {
+        self.home.path().join("aiworklab")
+    }
+
+    /// A folder of this machine's.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs `aiworklab` with these arguments.
+    pub fn run(&self, args: &[&str]) -> Output {
+        self.run_with(args, b"")
+    }
+
+    /// The same, with this on its standard input.
+    pub fn run_with(&self, args: &[&str], stdin: &[u8]) -> Output {
+        let mut command = command(Program::Client, args);
+        command.env("AIWORKLAB_HOME", self.home()).env("HOME", self.home.path());
+        run(&mut command, stdin)
+    }
+
+    /// What a command prints with `--json`.
+    #[must_use]
+    pub fn json(&self, args: &[&str]) -> Value {
+        self.run(&[args, &["--json"]].concat()).json()
+    }
+
+    /// Hands one event of a harness to the hook.
+    ///
+    /// # Panics
+    /// If the hook says anything or fails: neither may ever happen.
+    pub fn hook(&self, event: &[u8]) {
+        let output = self.run_with(&["hook", "claude-code"], event);
+        assert_eq!(
+            (output.status, output.stdout.as_str(), output.stderr.as_str()),
+            (0, "", ""),
+            "the hook is silent and exits 0"
+        );
+    }
+
+    /// Hands every event of a recorded session to the hook; how many there were.
+    ///
+    /// # Panics
+    /// If the recording cannot be read.
+    pub fn replay(&self, session: &Path) -> usize {
+        let hooks = session.join("hooks.jsonl");
+        let recorded = std::fs::read_to_string(&hooks)
+            .unwrap_or_else(|error| panic!("{}: {error}", hooks.display()));
+        let events = recorded.lines().filter(|line| !line.trim().is_empty());
+        events.map(|event| self.hook(event.as_bytes())).count()
+    }
+
+    /// Begins to enrol; ends when the client shows its code.
+    ///
+    /// # Panics
+    /// If it shows none.
+    #[must_use]
+    pub fn begin_enrolment(&self, appliance: &Appliance, name: &str) -> Enrolling {
+        self.begin_enrolment_at(&appliance.people(), appliance, name)
+    }
+
+    /// The same, with the people's port reached at `people`.
+    ///
+    /// # Panics
+    /// If no code is shown.
+    #[must_use]
+    pub fn begin_enrolment_at(&self, people: &str, appliance: &Appliance, name: &str) -> Enrolling {
+        let fingerprint = appliance.fingerprint();
+        let args = ["enrol", people, "--ca-fingerprint", &fingerprint, "--name", name];
+        let mut command = command(Program::Client, args);
+        command.env("AIWORKLAB_HOME", self.home()).env("HOME", self.home.path());
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the client can be started");
+        let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut said = String::new();
+        loop {
+            let from = said.len();
+            if out.read_line(&mut said).expect("the client prints text") == 0 {
+                let mut why = String::new();
+                let _ = child.stderr.take().map(|mut e| e.read_to_string(&mut why));
+                panic!("no code was shown: {said}\n{why}");
+            }
+            let code = said[from..].split_whitespace().find(|word| is_code(word));
+            if let Some(code) = code {
+                let code = code.to_owned();
+                return Enrolling { child, out, said, code };
+            }
+        }
+    }
+
+    /// Enrols, with the person's approval in their browser.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn enrol(&self, appliance: &Appliance, browser: &mut Browser, name: &str) {
+        self.enrol_at(&appliance.people(), appliance, browser, name);
+    }
+
+    /// The same, with the people's port reached at `people`.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn enrol_at(&self, people: &str, appliance: &Appliance, browser: &mut Browser, name: &str) {
+        let enrolling = self.begin_enrolment_at(people, appliance, name);
+        let path = format!("/enrol?code={}", enrolling.code);
+        let page = browser.get(&path).expect(200);
+        assert!(page.says(name), "the page names the device\n{}", page.text());
+        let fields = [("code", enrolling.code.as_str()), ("decision", "approve")];
+        let _ = browser.submit(&page, "/enrol", &fields);
+        let _ = enrolling.end().ok();
+    }
+}
+
+impl Default for Laptop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Enrolling {
+    /// Waits until the client has an answer.
+    ///
+    /// # Panics
+    /// If it cannot be waited for.
+    #[must_use]
+    pub fn end(mut self) -> Output {
+        self.out.read_to_string(&mut self.said).expect("the client prints text");
+        let mut stderr = String::new();
+        if let Some(mut complaint) = self.child.stderr.take() {
+            let _ = complaint.read_to_string(&mut stderr);
+        }
+        let status = self.child.wait().expect("a child can be waited for");
+        Output { status: status.code().unwrap_or(-1), stdout: self.said, stderr }
+    }
+}
+
+/// `XXXX-XXXX` in capitals and digits.
+fn is_code(word: &str) -> bool {
+    let plain = |part: &str| {
+        part.len() == 4 && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    word.split_once('-').is_some_and(|(a, b)| plain(a) && plain(b))
+}
