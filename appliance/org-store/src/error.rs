@@ -68,7 +68,9 @@ pub enum Error {
     #[error("the push is malformed")]
     BadPush(#[source] kernel::sync::server::BadPush),
     /// The file was written by a newer build.
-    #[error("database version {found} is newer than {known}, which this build knows: start the newer build again, or restore a backup of the older one")]
+    #[error(
+        "database version {found} is newer than {known}, which this build knows: start the newer build again, or restore a backup of the older one"
+    )]
     SchemaTooNew {
         /// The file's.
         found: u32,
@@ -156,7 +158,9 @@ pub enum Error {
     #[error("a change panicked: nothing of it was kept")]
     Panicked,
     /// No room; nothing was changed.
-    #[error("could not {doing}: the disk that holds the data is full. Nothing was changed; free some space and try again")]
+    #[error(
+        "could not {doing}: the disk that holds the data is full. Nothing was changed; free some space and try again"
+    )]
     DiskFull {
         /// What was being done.
         doing: &'static str,
@@ -226,7 +230,10 @@ impl Error {
     }
 
     pub(crate) fn not_found(kind: Kind, id: impl fmt::Display) -> Self {
-        Self::NotFound { kind, id: id.to_string() }
+        Self::NotFound {
+            kind,
+            id: id.to_string(),
+        }
     }
 }
 

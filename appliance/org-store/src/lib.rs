@@ -8,7 +8,7 @@
 //! | [`engine`] | the seam to the database; `engine/sqlite.rs` is the only file that names a driver |
 //! | `sync`, [`subject`], [`pair`], [`snapshot`] | evidence, under names that say nothing of a person |
 //! | [`person`], [`device`], [`session`], [`enrolment`], [`link_token`], [`pending_login`] | people and what they sign in with |
-//! | [`audit`], `tally`, `job`, `expire` | operation |
+//! | [`audit`], [`outbox`], `tally`, `job`, `expire` | operation |
 //!
 //! Two halves that no column joins: evidence by subject, people by person. What joins them is the
 //! `link` table and the routes, closed under `k_link`, which is the caller's ([`LinkKey`]); dates
@@ -38,6 +38,7 @@ pub mod engine;
 pub mod enrolment;
 pub mod link_token;
 pub mod meta;
+pub mod outbox;
 pub mod pair;
 pub mod pending_login;
 pub mod person;
@@ -68,7 +69,10 @@ fn one<T: FromValue>(
     doing: &'static str,
 ) -> Result<T> {
     let rows = txn.query(statement, params).doing(doing)?;
-    let mut row = rows.into_iter().next().ok_or(Error::Malformed { what: "count" })?;
+    let mut row = rows
+        .into_iter()
+        .next()
+        .ok_or(Error::Malformed { what: "count" })?;
     row.next().doing(doing)
 }
 

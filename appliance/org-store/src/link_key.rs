@@ -62,7 +62,8 @@ pub trait LinkKey: Send + Sync {
     ///
     /// # Errors
     /// The holder's own, also for a blob of another row.
-    fn open(&self, what: Sealing, owner: &[u8; 16], sealed: &[u8]) -> Result<Vec<u8>, LinkKeyError>;
+    fn open(&self, what: Sealing, owner: &[u8; 16], sealed: &[u8])
+    -> Result<Vec<u8>, LinkKeyError>;
 
     /// The name under which a device's subject is found: HMAC(k_link, device).
     ///

@@ -27,7 +27,10 @@ pub(crate) fn bring_up(connection: &mut dyn Connection) -> Result<(), Error> {
 /// Inside the transaction, the version is read again: another process may have been faster.
 fn missing(connection: &mut dyn Connection) -> Result<(), Error> {
     let found = connection.version()?;
-    for (version, text) in (1_u32..).zip(MIGRATIONS).filter(|(version, _)| *version > found) {
+    for (version, text) in (1_u32..)
+        .zip(MIGRATIONS)
+        .filter(|(version, _)| *version > found)
+    {
         connection.migrate(text)?;
         let note = crate::sql!("note_migration");
         connection.execute(note, crate::params![version])?;

@@ -62,20 +62,34 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: 4, busy: Duration::from_secs(5), check: Check::Quick, node: 0 }
+        Self {
+            readers: 4,
+            busy: Duration::from_secs(5),
+            check: Check::Quick,
+            node: 0,
+        }
     }
 }
 
 /// Makes an empty file that only its owner can read, and the schema in it.
 pub(crate) fn create(path: &Path, key: Key, options: Options) -> Result<Opened> {
     use std::os::unix::fs::OpenOptionsExt;
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     match made {
         Ok(_) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             return Err(Error::Exists { kind: Kind::Store });
         }
-        Err(source) => return Err(Error::File { path: path.to_owned(), source }),
+        Err(source) => {
+            return Err(Error::File {
+                path: path.to_owned(),
+                source,
+            });
+        }
     }
     connect(path, key, options)
 }
@@ -83,8 +97,10 @@ pub(crate) fn create(path: &Path, key: Key, options: Options) -> Result<Opened> 
 /// Opens a file that is there.
 pub(crate) fn open(path: &Path, key: Key, options: Options) -> Result<Opened> {
     // Asked first: a driver says only "unable to open database file".
-    std::fs::File::open(path)
-        .map_err(|source| Error::File { path: path.to_owned(), source })?;
+    std::fs::File::open(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
     connect(path, key, options)
 }
 
@@ -95,27 +111,55 @@ pub(crate) struct Opened {
 }
 
 fn connect(path: &Path, key: Key, options: Options) -> Result<Opened> {
-    let engine = Sqlite { path: path.to_owned(), key, busy: options.busy };
+    let engine = Sqlite {
+        path: path.to_owned(),
+        key,
+        busy: options.busy,
+    };
     let explain = |source: engine::Error| match source.fault {
-        Fault::Unreadable => Error::Unreadable { path: path.to_owned(), source },
-        Fault::Corrupt => {
-            Error::Damaged { path: path.to_owned(), finding: source.source.to_string() }
-        }
-        Fault::Full => Error::DiskFull { doing: "open the database", source },
-        Fault::Busy => Error::Busy { doing: "open the database", source },
-        _ => Error::Engine { doing: "open the database", source },
+        Fault::Unreadable => Error::Unreadable {
+            path: path.to_owned(),
+            source,
+        },
+        Fault::Corrupt => Error::Damaged {
+            path: path.to_owned(),
+            finding: source.source.to_string(),
+        },
+        Fault::Full => Error::DiskFull {
+            doing: "open the database",
+            source,
+        },
+        Fault::Busy => Error::Busy {
+            doing: "open the database",
+            source,
+        },
+        _ => Error::Engine {
+            doing: "open the database",
+            source,
+        },
     };
     let mut writer = engine.connect(Access::Write).map_err(explain)?;
     let found = writer.version().map_err(explain)?;
     if found > migrate::KNOWN {
-        return Err(Error::SchemaTooNew { found, known: migrate::KNOWN });
+        return Err(Error::SchemaTooNew {
+            found,
+            known: migrate::KNOWN,
+        });
     }
     if options.check != Check::Skip && found > 0 {
-        let findings = writer.findings(options.check == Check::Full).map_err(explain)?;
+        let findings = writer
+            .findings(options.check == Check::Full)
+            .map_err(explain)?;
         if let Some(finding) = findings.into_iter().next() {
-            return Err(Error::Damaged { path: path.to_owned(), finding });
+            return Err(Error::Damaged {
+                path: path.to_owned(),
+                finding,
+            });
         }
     }
     migrate::bring_up(writer.as_mut()).doing("bring the database up to this version")?;
-    Ok(Opened { engine: Arc::new(engine), writer })
+    Ok(Opened {
+        engine: Arc::new(engine),
+        writer,
+    })
 }

@@ -294,8 +294,7 @@ impl Action {
     /// is near in time to what their subject's rows show.
     #[must_use]
     pub const fn is_sealed(self, role: Role) -> bool {
-        self.has(Flag::Sealed)
-            || (self.has(Flag::SealedBelowAdmin) && !matches!(role, Role::Admin))
+        self.has(Flag::Sealed) || (self.has(Flag::SealedBelowAdmin) && !matches!(role, Role::Admin))
     }
 }
 
@@ -377,7 +376,11 @@ mod tests {
 
     #[test]
     fn every_action_and_caller_is_as_the_table_says() {
-        assert_eq!(TABLE.len(), Action::ALL.len(), "an action is missing in the table");
+        assert_eq!(
+            TABLE.len(),
+            Action::ALL.len(),
+            "an action is missing in the table"
+        );
         for (action, allowed, step_up, link) in TABLE {
             for caller in Caller::ALL {
                 let is = action.allowed_to(caller);
@@ -396,7 +399,10 @@ mod tests {
             }
         }
         assert!(Action::SignIn.is_sealed(Role::Member));
-        assert!(!Action::SignIn.is_sealed(Role::Admin), "who administers is seen");
+        assert!(
+            !Action::SignIn.is_sealed(Role::Admin),
+            "who administers is seen"
+        );
         assert!(!Action::RevokeDevice.is_sealed(Role::Admin));
     }
 
@@ -413,7 +419,10 @@ mod tests {
     fn no_action_lets_an_administrator_into_another_graph() {
         for action in Action::ALL.iter().filter(|action| action.opens_link()) {
             let nobody_else = [Caller::Console, Caller::System, Caller::Nobody];
-            assert!(nobody_else.iter().all(|caller| !action.allowed_to(*caller)), "{action}");
+            assert!(
+                nobody_else.iter().all(|caller| !action.allowed_to(*caller)),
+                "{action}"
+            );
         }
     }
 }

@@ -9,12 +9,12 @@
 use crate::engine::{Access, Connection, Engine};
 use crate::error::{Doing, Error, Result};
 use crate::link_key::LinkKey;
+use crate::meta::{self, Counts, Meta};
 use crate::open::{self, Key, Opened, Options};
 use crate::policy::{Act, Action, Actor, Caller, Chore};
 use crate::tally::Tally;
 use crate::txn::{Acting, Party, ReadTxn, WriteTxn};
 use crate::writer::{self, Job, Message};
-use crate::meta::{self, Counts, Meta};
 use crate::{audit, device, person};
 use audit_log::Outcome;
 use kernel::ids::StoreId;
@@ -88,14 +88,21 @@ impl Store {
         link_key: Arc<dyn LinkKey>,
     ) -> Result<Self> {
         let opened = open::create(path, key, options)?;
-        let meta = Meta { store: new.store, generation: 1, sample: new.sample };
+        let meta = Meta {
+            store: new.store,
+            generation: 1,
+            sample: new.sample,
+        };
         let store = Self::start(opened, meta, options, link_key)?;
-        store.write_blocking(Act::new(Actor::Console, Action::InitStore, new.now), move |txn| {
-            meta::begin(txn, new.store, new.sample)?;
-            txn.audit_on("store", *new.store.as_bytes());
-            txn.audit_with("sample", new.sample);
-            Ok(())
-        })?;
+        store.write_blocking(
+            Act::new(Actor::Console, Action::InitStore, new.now),
+            move |txn| {
+                meta::begin(txn, new.store, new.sample)?;
+                txn.audit_on("store", *new.store.as_bytes());
+                txn.audit_with("sample", new.sample);
+                Ok(())
+            },
+        )?;
         Ok(store)
     }
 
@@ -126,7 +133,10 @@ impl Store {
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || writer::run(writer, waiting))
-            .map_err(|source| Error::File { path: "the writer's thread".into(), source })?;
+            .map_err(|source| Error::File {
+                path: "the writer's thread".into(),
+                source,
+            })?;
         let readers = options.readers.max(1);
         Ok(Self {
             inner: Arc::new(Inner {
@@ -179,7 +189,8 @@ impl Store {
     /// # Errors
     /// The engine's.
     pub async fn counts(&self, now: i64) -> Result<Counts> {
-        self.read(move |txn| meta::counts(txn, crate::days::day_of(now))).await
+        self.read(move |txn| meta::counts(txn, crate::days::day_of(now)))
+            .await
     }
 
     /// An act: policy check, change, audit row and commit in one transaction.
@@ -196,7 +207,8 @@ impl Store {
         F: Fn(&mut WriteTxn<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.send(self.act(act, closure, |made| drop(reply.send(made)))).await?;
+        self.send(self.act(act, closure, |made| drop(reply.send(made))))
+            .await?;
         answer.await.map_err(|_| Error::Closed)?
     }
 
@@ -224,7 +236,8 @@ impl Store {
         F: Fn(&mut WriteTxn<'_>) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.send(self.plain(chore, closure, |made| drop(reply.send(made)))).await?;
+        self.send(self.plain(chore, closure, |made| drop(reply.send(made))))
+            .await?;
         answer.await.map_err(|_| Error::Closed)?
     }
 
@@ -273,11 +286,17 @@ impl Store {
         let idle = lock(&self.inner.idle).pop();
         let mut connection = match idle {
             Some(connection) => connection,
-            None => self.inner.engine.connect(Access::Read).doing("open a reader")?,
+            None => self
+                .inner
+                .engine
+                .connect(Access::Read)
+                .doing("open a reader")?,
         };
         connection.begin(Access::Read).doing("begin to read")?;
-        let mut txn =
-            ReadTxn { connection: connection.as_mut(), link_key: self.inner.link_key.as_ref() };
+        let mut txn = ReadTxn {
+            connection: connection.as_mut(),
+            link_key: self.inner.link_key.as_ref(),
+        };
         let read = closure(&mut txn);
         connection.roll_back();
         let mut idle = lock(&self.inner.idle);
@@ -327,9 +346,18 @@ impl Store {
     {
         let (link_key, node) = (self.inner.link_key.clone(), self.inner.node);
         let run: Run<T> = Box::new(move |connection| {
-            perform(WriteTxn::new(connection, link_key.as_ref()), node, act, &closure)
+            perform(
+                WriteTxn::new(connection, link_key.as_ref()),
+                node,
+                act,
+                &closure,
+            )
         });
-        Message::Job(Box::new(Work { run, ran: None, reply }))
+        Message::Job(Box::new(Work {
+            run,
+            ran: None,
+            reply,
+        }))
     }
 
     fn plain<T, F, R>(&self, chore: Chore, closure: F, reply: R) -> Message
@@ -343,9 +371,17 @@ impl Store {
         let run: Run<T> = Box::new(move |connection| {
             let mut txn = WriteTxn::new(connection, link_key.as_ref());
             let result = closure(&mut txn);
-            Ran { keep: result.is_ok(), wipes: txn.wipes, result }
+            Ran {
+                keep: result.is_ok(),
+                wipes: txn.wipes,
+                result,
+            }
         });
-        Message::Job(Box::new(Work { run, ran: None, reply }))
+        Message::Job(Box::new(Work {
+            run,
+            ran: None,
+            reply,
+        }))
     }
 }
 
@@ -362,12 +398,19 @@ fn perform<T>(
                 note(&mut txn, node, Outcome::Ok)?;
                 Ok(value)
             });
-            return Ran { keep: result.is_ok(), wipes: txn.wipes, result };
+            return Ran {
+                keep: result.is_ok(),
+                wipes: txn.wipes,
+                result,
+            };
         }
         Err(refusal) => refusal,
     };
     // Only the policy's own "no" to somebody who is known is worth a row.
-    let known = txn.acting.as_ref().is_some_and(|acting| acting.party.actor.is_some());
+    let known = txn
+        .acting
+        .as_ref()
+        .is_some_and(|acting| acting.party.actor.is_some());
     let mut keep = false;
     if known && matches!(refusal, Error::Forbidden { .. }) {
         match note(&mut txn, node, Outcome::Denied) {
@@ -375,7 +418,11 @@ fn perform<T>(
             Err(error) => tracing::error!(code = error.code(), %error, "a refusal was not noted"),
         }
     }
-    Ran { result: Err(refusal), keep, wipes: false }
+    Ran {
+        result: Err(refusal),
+        keep,
+        wipes: false,
+    }
 }
 
 /// Checks the policy, with what the database says of the caller.
@@ -388,9 +435,18 @@ fn admit(txn: &mut WriteTxn<'_>, act: Act) -> Result<()> {
         Actor::Person { person, .. } => person::party(txn, person)?,
         Actor::Device(device) => device::party(txn, device)?,
     };
-    txn.acting = Some(Acting { action, at, party, target: None, details: Vec::new() });
+    txn.acting = Some(Acting {
+        action,
+        at,
+        party,
+        target: None,
+        details: Vec::new(),
+    });
     if !action.allowed_to(party.caller) {
-        return Err(Error::Forbidden { action, caller: party.caller });
+        return Err(Error::Forbidden {
+            action,
+            caller: party.caller,
+        });
     }
     if let Actor::Person { confirmed_at, .. } = actor
         && action.needs_step_up()
@@ -431,7 +487,11 @@ struct Work<T, R> {
 impl<T: Send, R: FnOnce(Result<T>) + Send> Job for Work<T, R> {
     fn run(&mut self, connection: &mut dyn Connection) -> bool {
         let ran = catch_unwind(AssertUnwindSafe(|| (self.run)(connection)));
-        let ran = ran.unwrap_or(Ran { result: Err(Error::Panicked), keep: false, wipes: false });
+        let ran = ran.unwrap_or(Ran {
+            result: Err(Error::Panicked),
+            keep: false,
+            wipes: false,
+        });
         self.ran.insert(ran).keep
     }
 

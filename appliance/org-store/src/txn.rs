@@ -57,7 +57,13 @@ pub(crate) struct Party {
 
 impl Party {
     pub(crate) const fn of(caller: Caller) -> Self {
-        Self { caller, person: None, actor: None, role: None, device: None }
+        Self {
+            caller,
+            person: None,
+            actor: None,
+            role: None,
+            device: None,
+        }
     }
 }
 
@@ -66,8 +72,17 @@ pub(crate) struct Acting {
     pub(crate) action: Action,
     pub(crate) at: i64,
     pub(crate) party: Party,
-    pub(crate) target: Option<(&'static str, [u8; 16])>,
+    pub(crate) target: Option<Target>,
     pub(crate) details: Vec<(Word, audit_log::Value)>,
+}
+
+/// Upon what an act acts.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    kind: &'static str,
+    id: [u8; 16],
+    /// Sealed, whoever acts.
+    sealed: bool,
 }
 
 /// A transaction that writes.
@@ -107,7 +122,12 @@ impl Reader for WriteTxn<'_> {
 
 impl<'a> WriteTxn<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, link_key: &'a dyn LinkKey) -> Self {
-        Self { connection, link_key, acting: None, wipes: false }
+        Self {
+            connection,
+            link_key,
+            acting: None,
+            wipes: false,
+        }
     }
 
     /// The act's time; `None` in a chore.
@@ -152,7 +172,22 @@ impl<'a> WriteTxn<'a> {
     /// Says in the audit row upon what the act acts.
     pub fn audit_on(&mut self, kind: &'static str, id: [u8; 16]) {
         if let Some(acting) = &mut self.acting {
-            acting.target = Some((kind, id));
+            acting.target = Some(Target {
+                kind,
+                id,
+                sealed: false,
+            });
+        }
+    }
+
+    /// The same, sealed: where the act's time beside the id would tell when somebody first came.
+    pub fn audit_on_sealed(&mut self, kind: &'static str, id: [u8; 16]) {
+        if let Some(acting) = &mut self.acting {
+            acting.target = Some(Target {
+                kind,
+                id,
+                sealed: true,
+            });
         }
     }
 
@@ -178,26 +213,38 @@ impl<'a> WriteTxn<'a> {
     /// The row of the act, sealed where the policy says so.
     pub(crate) fn audit_row(&mut self, outcome: audit_log::Outcome) -> Result<audit_log::AuditRow> {
         let Some(acting) = &self.acting else {
-            return Err(Error::Malformed { what: "act: a chore has no audit row" });
+            return Err(Error::Malformed {
+                what: "act: a chore has no audit row",
+            });
         };
         let party = acting.party;
         let sealed = acting.action.is_sealed(party.role.unwrap_or(Role::Member));
         let seal = |plain: &[u8]| {
             // Bound to the log, not to a row's number, which is not known before the commit.
-            self.link_key.seal(Sealing::Actor, &[0; 16], plain).doing("seal an audit row's actor")
+            self.link_key
+                .seal(Sealing::Actor, &[0; 16], plain)
+                .doing("seal an audit row's actor")
         };
         let actor = match (party.caller, party.actor) {
             (Caller::Console, _) => audit_log::Actor::Console,
             (_, Some(actor)) if sealed => audit_log::Actor::Sealed(seal(&actor)?),
             (_, Some(actor)) => audit_log::Actor::Id(actor),
             (Caller::System, None) => audit_log::Actor::System,
-            _ => return Err(Error::Malformed { what: "act: nobody was said to act" }),
+            _ => {
+                return Err(Error::Malformed {
+                    what: "act: nobody was said to act",
+                });
+            }
         };
         let is_sealed = matches!(actor, audit_log::Actor::Sealed(_));
         let mut row =
             audit_log::AuditRow::new(acting.at, actor, acting.action.as_str()).outcome(outcome);
-        if let Some((kind, id)) = acting.target {
-            let id = if is_sealed { TargetId::Sealed(seal(&id)?) } else { TargetId::Id(id) };
+        if let Some(Target { kind, id, sealed }) = acting.target {
+            let id = if is_sealed || sealed {
+                TargetId::Sealed(seal(&id)?)
+            } else {
+                TargetId::Id(id)
+            };
             row = row.target(kind, id);
         }
         for (name, value) in &acting.details {

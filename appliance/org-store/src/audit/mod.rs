@@ -27,10 +27,17 @@ pub(crate) fn append(txn: &mut WriteTxn<'_>, node: u16, row: AuditRow) -> Result
         Some(mut row) => row.next::<u64>().doing(DOING)?,
         None => 0,
     };
-    let row = NodeRow { node, n: last + 1, row };
+    let row = NodeRow {
+        node,
+        n: last + 1,
+        row,
+    };
     let body = row.canonical().map_err(Error::Audit)?;
-    txn.execute(sql!("append"), params![node, row.n, body]).doing(DOING)?;
-    txn.execute(sql!("set_n"), params![node, row.n]).doing(DOING).map(drop)
+    txn.execute(sql!("append"), params![node, row.n, body])
+        .doing(DOING)?;
+    txn.execute(sql!("set_n"), params![node, row.n])
+        .doing(DOING)
+        .map(drop)
 }
 
 /// How many rows wait to be chained.
@@ -53,7 +60,9 @@ pub fn head(txn: &mut impl Queries) -> Result<Head> {
         head.seq = row.next().doing(DOING)?;
         head.hash = row.next().doing(DOING)?;
         let nodes = txn.query(sql!("nodes"), params![]).doing(DOING)?;
-        let nodes = nodes.into_iter().map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?)));
+        let nodes = nodes
+            .into_iter()
+            .map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?)));
         head.nodes = nodes.collect::<Result<BTreeMap<u16, u64>>>()?;
     }
     Ok(head)
@@ -72,7 +81,9 @@ fn read(mut row: Row) -> Result<ChainedRow> {
 /// The engine's; [`Error::Audit`] for a row that is in no canonical form.
 pub fn list(txn: &mut impl Queries, before: Option<u64>, limit: u64) -> Result<Vec<ChainedRow>> {
     let before = before.unwrap_or(i64::MAX.unsigned_abs());
-    let rows = txn.query(sql!("before"), params![before, limit]).doing("list audit rows")?;
+    let rows = txn
+        .query(sql!("before"), params![before, limit])
+        .doing("list audit rows")?;
     rows.into_iter().map(read).collect()
 }
 
@@ -81,7 +92,9 @@ pub fn list(txn: &mut impl Queries, before: Option<u64>, limit: u64) -> Result<V
 /// # Errors
 /// As [`list`].
 pub fn page(txn: &mut impl Queries, from: u64, limit: u64) -> Result<Vec<ChainedRow>> {
-    let rows = txn.query(sql!("from"), params![from, limit]).doing("list audit rows")?;
+    let rows = txn
+        .query(sql!("from"), params![from, limit])
+        .doing("list audit rows")?;
     rows.into_iter().map(read).collect()
 }
 
@@ -91,10 +104,11 @@ pub fn page(txn: &mut impl Queries, from: u64, limit: u64) -> Result<Vec<Chained
 /// As [`list`].
 pub fn checkpoints(txn: &mut impl Queries, from: u64, limit: u64) -> Result<Vec<Checkpoint>> {
     const DOING: &str = "list checkpoints";
-    let rows = txn.query(sql!("checkpoints"), params![from, limit]).doing(DOING)?;
-    let parse = |mut row: Row| {
-        Checkpoint::parse(&row.next::<String>().doing(DOING)?).map_err(Error::Audit)
-    };
+    let rows = txn
+        .query(sql!("checkpoints"), params![from, limit])
+        .doing(DOING)?;
+    let parse =
+        |mut row: Row| Checkpoint::parse(&row.next::<String>().doing(DOING)?).map_err(Error::Audit);
     rows.into_iter().map(parse).collect()
 }
 
@@ -108,7 +122,9 @@ impl Store {
         let mut chained = 0;
         loop {
             let signer = signer.clone();
-            let done = self.chore(Chore::Chain, move |txn| chain_some(txn, signer.as_deref(), at));
+            let done = self.chore(Chore::Chain, move |txn| {
+                chain_some(txn, signer.as_deref(), at)
+            });
             match done.await? {
                 0 => return Ok(chained),
                 some => chained += some,
@@ -119,15 +135,21 @@ impl Store {
 
 fn chain_some(txn: &mut WriteTxn<'_>, signer: Option<&Signer>, at: i64) -> Result<usize> {
     const DOING: &str = "chain audit rows";
-    let waiting = txn.query(sql!("waiting"), params![AT_A_TIME]).doing(DOING)?;
+    let waiting = txn
+        .query(sql!("waiting"), params![AT_A_TIME])
+        .doing(DOING)?;
     if waiting.is_empty() {
         return Ok(0);
     }
     let mut rows = Vec::with_capacity(waiting.len());
     for mut row in waiting {
-        let (node, n) = (row.next::<u16>().doing(DOING)?, row.next::<u64>().doing(DOING)?);
+        let (node, n) = (
+            row.next::<u16>().doing(DOING)?,
+            row.next::<u64>().doing(DOING)?,
+        );
         rows.push(NodeRow::parse(&row.next::<String>().doing(DOING)?).map_err(Error::Audit)?);
-        txn.execute(sql!("chained"), params![node, n]).doing(DOING)?;
+        txn.execute(sql!("chained"), params![node, n])
+            .doing(DOING)?;
     }
     let mut head = head(txn)?;
     let chained = audit_log::chain(&mut head, rows).map_err(Error::Audit)?;
@@ -138,9 +160,12 @@ fn chain_some(txn: &mut WriteTxn<'_>, signer: Option<&Signer>, at: i64) -> Resul
     }
     if let Some(signer) = signer {
         let store = meta::read(txn)?.store;
-        let checkpoint = signer.checkpoint(store.as_bytes(), &head, at).map_err(Error::Audit)?;
+        let checkpoint = signer
+            .checkpoint(store.as_bytes(), &head, at)
+            .map_err(Error::Audit)?;
         let body = checkpoint.canonical().map_err(Error::Audit)?;
-        txn.execute(sql!("insert_checkpoint"), params![head.seq, body]).doing(DOING)?;
+        txn.execute(sql!("insert_checkpoint"), params![head.seq, body])
+            .doing(DOING)?;
     }
     Ok(chained.len())
 }

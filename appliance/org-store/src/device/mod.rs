@@ -67,7 +67,11 @@ impl Dates {
     /// Always as long: a length that differs would tell whether a device ever synced.
     fn seal(self, key: &dyn LinkKey, device: DeviceId) -> Result<Vec<u8>> {
         let mut plain = [0; 24];
-        let days = [self.enrolled_month, self.last_seen.unwrap_or(Day::MIN), self.not_after];
+        let days = [
+            self.enrolled_month,
+            self.last_seen.unwrap_or(Day::MIN),
+            self.not_after,
+        ];
         for (to, day) in plain.chunks_exact_mut(8).zip(days) {
             to.copy_from_slice(&day.to_be_bytes());
         }
@@ -78,14 +82,21 @@ impl Dates {
     fn open(key: &dyn LinkKey, device: DeviceId, sealed: &[u8]) -> Result<Self> {
         let plain = key.open(Sealing::DeviceDates, device.as_bytes(), sealed);
         let plain = plain.doing("open a device's dates")?;
-        let day = |at: usize| plain.get(at..at + 8).and_then(|b| b.try_into().ok()).map(Day::from_be_bytes);
+        let day = |at: usize| {
+            plain
+                .get(at..at + 8)
+                .and_then(|b| b.try_into().ok())
+                .map(Day::from_be_bytes)
+        };
         match (day(0), day(8), day(16)) {
             (Some(enrolled_month), Some(seen), Some(not_after)) => Ok(Self {
                 enrolled_month,
                 last_seen: (seen != Day::MIN).then_some(seen),
                 not_after,
             }),
-            _ => Err(Error::Malformed { what: "device's dates" }),
+            _ => Err(Error::Malformed {
+                what: "device's dates",
+            }),
         }
     }
 }
@@ -100,7 +111,11 @@ fn read(key: &dyn LinkKey, mut row: Row) -> Result<Device> {
     let serial = row.next().doing(DOING)?;
     let sealed: Vec<u8> = row.next().doing(DOING)?;
     let revoked = row.next().doing(DOING)?;
-    let Dates { enrolled_month, last_seen, not_after } = Dates::open(key, device, &sealed)?;
+    let Dates {
+        enrolled_month,
+        last_seen,
+        not_after,
+    } = Dates::open(key, device, &sealed)?;
     Ok(Device {
         device,
         person,
@@ -120,7 +135,10 @@ fn found(
     rows: std::result::Result<Vec<Row>, engine::Error>,
 ) -> Result<Vec<Device>> {
     let key = txn.link_key();
-    rows.doing("find devices")?.into_iter().map(|row| read(key, row)).collect()
+    rows.doing("find devices")?
+        .into_iter()
+        .map(|row| read(key, row))
+        .collect()
 }
 
 /// One device.
@@ -169,7 +187,9 @@ struct Known {
 fn known(txn: &mut impl Queries, device: DeviceId) -> Result<Option<Known>> {
     const DOING: &str = "find a device";
     let rows = txn.query(sql!("party"), params![device]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
     Ok(Some(Known {
         person: row.next().doing(DOING)?,
         revoked: row.next().doing(DOING)?,
@@ -188,9 +208,16 @@ enum Route {
 }
 
 fn route(txn: &mut impl Reader, device: DeviceId) -> Result<Route> {
-    let route = txn.link_key().route(device).doing("make a device's route")?;
-    let rows = txn.query(sql!("route"), params![route]).doing("follow a route")?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(Route::None) };
+    let route = txn
+        .link_key()
+        .route(device)
+        .doing("make a device's route")?;
+    let rows = txn
+        .query(sql!("route"), params![route])
+        .doing("follow a route")?;
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(Route::None);
+    };
     let subject = row.next::<Option<SubjectId>>().doing("follow a route")?;
     Ok(subject.map_or(Route::Erased, Route::To))
 }
@@ -219,7 +246,12 @@ fn admit(txn: &mut impl Reader, device: DeviceId) -> Result<Known> {
 }
 
 pub(crate) fn party(txn: &mut impl Reader, device: DeviceId) -> Result<Party> {
-    let Known { person, role, actor, .. } = admit(txn, device)?;
+    let Known {
+        person,
+        role,
+        actor,
+        ..
+    } = admit(txn, device)?;
     Ok(Party {
         caller: Caller::Device,
         person: Some(person),
@@ -263,10 +295,22 @@ pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId
         not_after: day_of(new.not_after),
     };
     let sealed = dates.seal(txn.link_key(), new.device)?;
-    let values = params![new.device, new.person, &new.name, new.platform.as_deref(), &new.serial, sealed];
-    txn.execute(sql!("insert"), values).doing("store a device")?;
-    let route = txn.link_key().route(new.device).doing("make a device's route")?;
-    txn.execute(sql!("insert_route"), params![route, subject]).doing("store a route")?;
+    let values = params![
+        new.device,
+        new.person,
+        &new.name,
+        new.platform.as_deref(),
+        &new.serial,
+        sealed
+    ];
+    txn.execute(sql!("insert"), values)
+        .doing("store a device")?;
+    let route = txn
+        .link_key()
+        .route(new.device)
+        .doing("make a device's route")?;
+    txn.execute(sql!("insert_route"), params![route, subject])
+        .doing("store a route")?;
     // The commit's pages show device and route side by side, until the log is emptied.
     txn.wipes = true;
     Ok(())
@@ -285,7 +329,9 @@ pub fn revoke(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<bool> {
     }
     txn.audit_on("device", *device.as_bytes());
     let day = day_of(txn.at().unwrap_or_default());
-    let changed = txn.execute(sql!("revoke"), params![device, day]).doing("revoke a device")?;
+    let changed = txn
+        .execute(sql!("revoke"), params![device, day])
+        .doing("revoke a device")?;
     Ok(changed == 1)
 }
 
@@ -309,12 +355,16 @@ pub fn renewed(
     };
     let sealed = dates.seal(txn.link_key(), device)?;
     txn.audit_on("device", *device.as_bytes());
-    txn.execute(sql!("renew"), params![device, serial, sealed]).doing("renew a device").map(drop)
+    txn.execute(sql!("renew"), params![device, serial, sealed])
+        .doing("renew a device")
+        .map(drop)
 }
 
 /// Notes the day on which a device was last seen.
 pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result<()> {
-    let Some(now) = get(txn, device)? else { return Ok(()) };
+    let Some(now) = get(txn, device)? else {
+        return Ok(());
+    };
     if now.last_seen.is_some_and(|last| last >= day) {
         return Ok(());
     }
@@ -324,7 +374,9 @@ pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result
         not_after: now.not_after,
     };
     let sealed = dates.seal(txn.link_key(), device)?;
-    txn.execute(sql!("set_dates"), params![device, sealed]).doing("note a device").map(drop)
+    txn.execute(sql!("set_dates"), params![device, sealed])
+        .doing("note a device")
+        .map(drop)
 }
 
 /// Serial numbers and days of revocation, for the revocation list.
@@ -334,13 +386,19 @@ pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result
 pub fn revoked_serials(txn: &mut impl Queries) -> Result<Vec<(Vec<u8>, Day)>> {
     const DOING: &str = "list revoked certificates";
     let rows = txn.query(sql!("revoked_serials"), params![]).doing(DOING)?;
-    rows.into_iter().map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?))).collect()
+    rows.into_iter()
+        .map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?)))
+        .collect()
 }
 
 /// Removes a person's devices; their routes stay, and say that the subject was erased.
 pub(crate) fn delete_of(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<Vec<DeviceId>> {
-    let devices = of_person(txn, person)?.into_iter().map(|device| device.device).collect();
-    txn.execute(sql!("delete_of"), params![person]).doing("remove a person's devices")?;
+    let devices = of_person(txn, person)?
+        .into_iter()
+        .map(|device| device.device)
+        .collect();
+    txn.execute(sql!("delete_of"), params![person])
+        .doing("remove a person's devices")?;
     txn.wipes = true;
     Ok(devices)
 }

@@ -60,7 +60,11 @@ impl Error {
         statement: &'static str,
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
-        Self { fault, statement, source: Arc::new(source) }
+        Self {
+            fault,
+            statement,
+            source: Arc::new(source),
+        }
     }
 
     /// Whether the same transaction may succeed if it is run again.
@@ -187,8 +191,10 @@ macro_rules! sql {
         &STATEMENT
     }};
     ($name:literal, per_engine) => {{
-        static STATEMENT: $crate::engine::Statement =
-            $crate::engine::Statement::for_sqlite($name, include_str!(concat!($name, ".sqlite.sql")));
+        static STATEMENT: $crate::engine::Statement = $crate::engine::Statement::for_sqlite(
+            $name,
+            include_str!(concat!($name, ".sqlite.sql")),
+        );
         &STATEMENT
     }};
 }

@@ -5,7 +5,8 @@
 //! `secure_delete`, so that removed rows are overwritten and not just unlinked; a raw 32-byte key,
 //! so that no passphrase is stretched at each connect.
 //!
-//! Invariant: one thread of the process at a time is inside the driver ([`turn`]).
+//! Threads: SQLCipher computes with OpenSSL, whose locks work because `.cargo/openssl-perl` keeps
+//! its build from switching them off.
 //!
 //! Invariant: every table is stored by its primary key (`WITHOUT ROWID`). A hidden row number
 //! would keep the order in which people and subjects came, and join them.
@@ -16,19 +17,8 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, params_from_iter};
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use zeroize::Zeroizing;
-
-/// Taken around every call of the driver.
-///
-/// SQLCipher computes with OpenSSL, and OpenSSL's own build switches its locks off where it sees
-/// `-static`, as it does in a build for a static binary. Two threads inside it at once then corrupt
-/// memory. A statement's rows are read to their end inside one turn, so turns are short.
-pub(crate) fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// How many prepared statements a connection keeps.
 const PREPARED: usize = 128;
@@ -53,14 +43,15 @@ pub(crate) struct Sqlite {
 
 impl fmt::Debug for Sqlite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sqlite").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Sqlite")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }
 
 impl Engine for Sqlite {
     fn connect(&self, access: Access) -> Result<Box<dyn Connection>, Error> {
         let wrap = |error| wrapped("connect", error);
-        let _turn = turn();
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
             | OpenFlags::SQLITE_OPEN_NOFOLLOW;
@@ -71,7 +62,9 @@ impl Engine for Sqlite {
             .or_else(none)
             .map_err(wrap)?;
         let spelled = Zeroizing::new(format!("x'{}'", self.key.hex().as_str()));
-        connection.pragma_update(None, "key", spelled.as_str()).map_err(wrap)?;
+        connection
+            .pragma_update(None, "key", spelled.as_str())
+            .map_err(wrap)?;
         connection.busy_timeout(self.busy).map_err(wrap)?;
         // The first statement that reads the file: a wrong key shows here.
         let mode: String = connection
@@ -86,13 +79,22 @@ impl Engine for Sqlite {
             ("foreign_keys", "on"),
             ("trusted_schema", "off"),
             ("temp_store", "memory"),
-            ("query_only", if access == Access::Read { "on" } else { "off" }),
+            (
+                "query_only",
+                if access == Access::Read { "on" } else { "off" },
+            ),
         ] {
             // Some of these answer with a row, some do not.
-            connection.pragma_update_and_check(None, name, value, |_| Ok(())).or_else(none).map_err(wrap)?;
+            connection
+                .pragma_update_and_check(None, name, value, |_| Ok(()))
+                .or_else(none)
+                .map_err(wrap)?;
         }
         connection.set_prepared_statement_cache_capacity(PREPARED);
-        Ok(Box::new(Open { connection: Some(connection), busy: self.busy }))
+        Ok(Box::new(Open {
+            connection: Some(connection),
+            busy: self.busy,
+        }))
     }
 }
 
@@ -116,19 +118,21 @@ struct Open {
 impl Drop for Open {
     fn drop(&mut self) {
         // Closing computes, too.
-        let _turn = turn();
         drop(self.connection.take());
     }
 }
 
 impl Open {
     fn driver(&self) -> &rusqlite::Connection {
-        self.connection.as_ref().expect("a connection is there until it is dropped")
+        self.connection
+            .as_ref()
+            .expect("a connection is there until it is dropped")
     }
 
     fn batch(&mut self, name: &'static str, text: &str) -> Result<(), Error> {
-        let _turn = turn();
-        self.driver().execute_batch(text).map_err(|error| wrapped(name, error))
+        self.driver()
+            .execute_batch(text)
+            .map_err(|error| wrapped(name, error))
     }
 }
 
@@ -139,15 +143,18 @@ impl Queries for Open {
         params: &[Value],
     ) -> Result<Vec<Row>, Error> {
         let name = statement.name();
-        let _turn = turn();
         let wrap = |error| wrapped(name, error);
-        let mut prepared =
-            self.driver().prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
+        let mut prepared = self
+            .driver()
+            .prepare_cached(statement.sqlite(numbered))
+            .map_err(wrap)?;
         let columns = prepared.column_count();
         let mut rows = prepared.query(params_from_iter(params)).map_err(wrap)?;
         let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(wrap)? {
-            let values = (0..columns).map(|at| row.get_ref(at).and_then(owned)).collect::<Result<_, _>>();
+            let values = (0..columns)
+                .map(|at| row.get_ref(at).and_then(owned))
+                .collect::<Result<_, _>>();
             found.push(Row::new(name, values.map_err(wrap)?));
         }
         Ok(found)
@@ -156,10 +163,11 @@ impl Queries for Open {
 
 impl Statements for Open {
     fn execute(&mut self, statement: &'static Statement, params: &[Value]) -> Result<u64, Error> {
-        let _turn = turn();
         let wrap = |error| wrapped(statement.name(), error);
-        let mut prepared =
-            self.driver().prepare_cached(statement.sqlite(numbered)).map_err(wrap)?;
+        let mut prepared = self
+            .driver()
+            .prepare_cached(statement.sqlite(numbered))
+            .map_err(wrap)?;
         let changed = prepared.execute(params_from_iter(params)).map_err(wrap)?;
         Ok(changed as u64)
     }
@@ -204,17 +212,20 @@ impl Connection for Open {
 
     fn wipe(&mut self) -> Result<bool, Error> {
         let wrap = |error| wrapped("wipe", error);
-        let _turn = turn();
         // Who waits here for a reader would wait for one that waits for its turn.
         self.driver().busy_timeout(Duration::ZERO).map_err(wrap)?;
         let busy = self
             .driver()
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| {
+                row.get::<_, i64>(0)
+            });
         self.driver().busy_timeout(self.busy).map_err(wrap)?;
         match busy {
             Ok(busy) => Ok(busy == 0),
             Err(error) => match wrap(error) {
-                Error { fault: Fault::Busy, .. } => Ok(false),
+                Error {
+                    fault: Fault::Busy, ..
+                } => Ok(false),
                 error => Err(error),
             },
         }
@@ -226,18 +237,22 @@ impl Connection for Open {
     }
 
     fn findings(&mut self, thorough: bool) -> Result<Vec<String>, Error> {
-        let _turn = turn();
         let mut found = Vec::new();
         let texts: &[&str] = if thorough {
             // The first compares each page with its authentication code.
-            &["PRAGMA cipher_integrity_check", "PRAGMA integrity_check(20)"]
+            &[
+                "PRAGMA cipher_integrity_check",
+                "PRAGMA integrity_check(20)",
+            ]
         } else {
             &["PRAGMA quick_check(20)"]
         };
         for text in texts {
             let wrap = |error| wrapped("findings", error);
             let mut prepared = self.driver().prepare(text).map_err(wrap)?;
-            let lines = prepared.query_map([], |row| row.get::<_, String>(0)).map_err(wrap)?;
+            let lines = prepared
+                .query_map([], |row| row.get::<_, String>(0))
+                .map_err(wrap)?;
             for line in lines {
                 let line = line.map_err(wrap)?;
                 if line != "ok" {
@@ -254,7 +269,6 @@ impl Connection for Open {
 
     fn version(&mut self) -> Result<u32, Error> {
         let wrap = |error| wrapped("version", error);
-        let _turn = turn();
         let known: bool = self
             .driver()
             .query_row(
@@ -267,7 +281,11 @@ impl Connection for Open {
             return Ok(0);
         }
         self.driver()
-            .query_row("SELECT COALESCE(MAX(version), 0) FROM migration", [], |row| row.get(0))
+            .query_row(
+                "SELECT COALESCE(MAX(version), 0) FROM migration",
+                [],
+                |row| row.get(0),
+            )
             .map_err(wrap)
     }
 }
@@ -382,16 +400,26 @@ mod tests {
     fn the_second_parameter_may_stand_before_the_first() {
         static BACKWARDS: Statement = Statement::common("backwards", "SELECT $2, $1");
         let connection = Some(rusqlite::Connection::open_in_memory().unwrap());
-        let mut open = Open { connection, busy: Duration::ZERO };
-        let mut rows = open.query(&BACKWARDS, &[Value::Int(1), Value::Int(2)]).unwrap();
+        let mut open = Open {
+            connection,
+            busy: Duration::ZERO,
+        };
+        let mut rows = open
+            .query(&BACKWARDS, &[Value::Int(1), Value::Int(2)])
+            .unwrap();
         let row = &mut rows[0];
-        assert_eq!((row.next::<i64>().unwrap(), row.next::<i64>().unwrap()), (2, 1));
+        assert_eq!(
+            (row.next::<i64>().unwrap(), row.next::<i64>().unwrap()),
+            (2, 1)
+        );
     }
 
     #[test]
     fn every_table_of_a_migration_is_stored_by_its_key() {
         assert_eq!(
-            by_key("CREATE TABLE a (\n    b BIGINT NOT NULL PRIMARY KEY\n);\nCREATE INDEX c ON a (b);\n"),
+            by_key(
+                "CREATE TABLE a (\n    b BIGINT NOT NULL PRIMARY KEY\n);\nCREATE INDEX c ON a (b);\n"
+            ),
             "CREATE TABLE a (\n    b BIGINT NOT NULL PRIMARY KEY\n) WITHOUT ROWID;\nCREATE INDEX c ON a (b);\n"
         );
     }

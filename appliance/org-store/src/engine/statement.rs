@@ -14,13 +14,21 @@ impl Statement {
     /// A statement that every engine takes as it stands.
     #[must_use]
     pub const fn common(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, sqlite: OnceLock::new() }
+        Self {
+            name,
+            text,
+            sqlite: OnceLock::new(),
+        }
     }
 
     /// A statement with a text for each engine. There is one engine so far.
     #[must_use]
     pub const fn for_sqlite(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, sqlite: OnceLock::new() }
+        Self {
+            name,
+            text,
+            sqlite: OnceLock::new(),
+        }
     }
 
     /// Its name: the file's, without ending.

@@ -126,7 +126,11 @@ pub struct Row {
 
 impl Row {
     pub(crate) fn new(statement: &'static str, values: Vec<Value>) -> Self {
-        Self { statement, column: 0, values: values.into_iter() }
+        Self {
+            statement,
+            column: 0,
+            values: values.into_iter(),
+        }
     }
 
     /// The next column.
@@ -141,7 +145,11 @@ impl Row {
         let column = self.column;
         self.column += 1;
         self.values.next().and_then(T::from_value).ok_or_else(|| {
-            let wrong = WrongType { column, statement: self.statement, expected: T::EXPECTED };
+            let wrong = WrongType {
+                column,
+                statement: self.statement,
+                expected: T::EXPECTED,
+            };
             Error::new(Fault::Type, self.statement, wrong)
         })
     }
@@ -157,13 +165,18 @@ mod tests {
         assert_eq!(row.next::<i64>().unwrap(), 1);
         let error = row.next::<Hour>().unwrap_err();
         assert_eq!(error.fault, Fault::Type);
-        assert_eq!(error.source.to_string(), "column 1 of find_person is not a whole hour");
+        assert_eq!(
+            error.source.to_string(),
+            "column 1 of find_person is not a whole hour"
+        );
         assert!(row.next::<i64>().is_err(), "there is no third column");
     }
 
     #[test]
     fn a_sum_keeps_all_its_bits() {
-        let Value::Int(stored) = Value::from(u64::MAX - 1) else { panic!("an integer") };
+        let Value::Int(stored) = Value::from(u64::MAX - 1) else {
+            panic!("an integer")
+        };
         assert_eq!(u64::from_value(Value::Int(stored)), Some(u64::MAX - 1));
     }
 }

@@ -136,10 +136,16 @@ pub fn start(txn: &mut WriteTxn<'_>, new: &NewEnrolment) -> Result<()> {
         check_text(platform, "a platform", 64)?;
     }
     expire(txn, new.now)?;
-    let waiting: u64 =
-        crate::one(txn, sql!("waiting"), params![new.now], "count waiting enrolments")?;
+    let waiting: u64 = crate::one(
+        txn,
+        sql!("waiting"),
+        params![new.now],
+        "count waiting enrolments",
+    )?;
     if waiting >= WAITING {
-        return Err(Error::TooMany { kind: Kind::Enrolment });
+        return Err(Error::TooMany {
+            kind: Kind::Enrolment,
+        });
     }
     let values = params![
         new.poll_hash,
@@ -152,9 +158,9 @@ pub fn start(txn: &mut WriteTxn<'_>, new: &NewEnrolment) -> Result<()> {
         new.expires
     ];
     match txn.execute(sql!("insert"), values) {
-        Err(error) if error.fault == crate::engine::Fault::Constraint => {
-            Err(Error::Exists { kind: Kind::Enrolment })
-        }
+        Err(error) if error.fault == crate::engine::Fault::Constraint => Err(Error::Exists {
+            kind: Kind::Enrolment,
+        }),
         done => done.doing("store an enrolment").map(drop),
     }
 }
@@ -169,8 +175,12 @@ pub fn by_code(
     now: i64,
 ) -> Result<Option<Enrolment>> {
     const DOING: &str = "find an enrolment";
-    let rows = txn.query(sql!("by_code"), params![code_hash, now]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let rows = txn
+        .query(sql!("by_code"), params![code_hash, now])
+        .doing(DOING)?;
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
     Ok(Some(Enrolment {
         state: state(&row.next::<String>().doing(DOING)?)?,
         name: row.next().doing(DOING)?,
@@ -191,12 +201,19 @@ pub fn approve(txn: &mut WriteTxn<'_>, yes: &Approval) -> Result<Approved> {
     let (person, now) = (txn.person()?, txn.at().unwrap_or_default());
     let waiting = by_code(txn, &yes.code_hash, now)?.ok_or_else(missing)?;
     let values = params![yes.code_hash, &yes.reply, yes.collect_until, now];
-    if txn.execute(sql!("approve"), values).doing("approve an enrolment")? != 1 {
+    if txn
+        .execute(sql!("approve"), values)
+        .doing("approve an enrolment")?
+        != 1
+    {
         return Err(missing());
     }
     let (subject, link) = match link::open(txn, person)? {
         Some(subject) => (subject, link::sealed(txn, person)?.unwrap_or_default()),
-        None => (yes.fresh_subject, link::put(txn, person, yes.fresh_subject)?),
+        None => (
+            yes.fresh_subject,
+            link::put(txn, person, yes.fresh_subject)?,
+        ),
     };
     let new = NewDevice {
         device: yes.device,
@@ -209,7 +226,12 @@ pub fn approve(txn: &mut WriteTxn<'_>, yes: &Approval) -> Result<Approved> {
     };
     device::insert(txn, &new, subject)?;
     txn.audit_on("device", *yes.device.as_bytes());
-    Ok(Approved { person, device: yes.device, name: new.name, link })
+    Ok(Approved {
+        person,
+        device: yes.device,
+        name: new.name,
+        link,
+    })
 }
 
 /// The acting person's no. An [`Action::RefuseDevice`](crate::Action::RefuseDevice).
@@ -218,7 +240,10 @@ pub fn approve(txn: &mut WriteTxn<'_>, yes: &Approval) -> Result<Approved> {
 /// [`Error::NotFound`] if nothing waits with this code (any more).
 pub fn refuse(txn: &mut WriteTxn<'_>, code_hash: &[u8; 32]) -> Result<()> {
     let now = txn.at().unwrap_or_default();
-    match txn.execute(sql!("refuse"), params![code_hash, now]).doing("refuse an enrolment")? {
+    match txn
+        .execute(sql!("refuse"), params![code_hash, now])
+        .doing("refuse an enrolment")?
+    {
         1 => Ok(()),
         _ => Err(Error::not_found(Kind::Enrolment, "with this code")),
     }
@@ -230,8 +255,12 @@ pub fn refuse(txn: &mut WriteTxn<'_>, code_hash: &[u8; 32]) -> Result<()> {
 /// The engine's.
 pub fn poll(txn: &mut impl Queries, poll_hash: &[u8; 32], now: i64) -> Result<Poll> {
     const DOING: &str = "find an enrolment";
-    let rows = txn.query(sql!("by_poll"), params![poll_hash]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(Poll::Unknown) };
+    let rows = txn
+        .query(sql!("by_poll"), params![poll_hash])
+        .doing(DOING)?;
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(Poll::Unknown);
+    };
     let state = state(&row.next::<String>().doing(DOING)?)?;
     let reply: Option<String> = row.next().doing(DOING)?;
     let expires: i64 = row.next().doing(DOING)?;
@@ -246,5 +275,6 @@ pub fn poll(txn: &mut impl Queries, poll_hash: &[u8; 32], now: i64) -> Result<Po
 
 pub(crate) fn expire(txn: &mut WriteTxn<'_>, now: i64) -> Result<u64> {
     let before = now - REMEMBERED_S;
-    txn.execute(sql!("expire"), params![before]).doing("remove old enrolments")
+    txn.execute(sql!("expire"), params![before])
+        .doing("remove old enrolments")
 }

@@ -31,7 +31,10 @@ pub(crate) fn claim(
     const DOING: &str = "take a job";
     let values = params![job.job, job.bucket, job.as_of, now + lease_s, now];
     let rows = txn.query(sql!("claim"), values).doing(DOING)?;
-    rows.into_iter().next().map(|mut row| row.next().doing(DOING)).transpose()
+    rows.into_iter()
+        .next()
+        .map(|mut row| row.next().doing(DOING))
+        .transpose()
 }
 
 /// Notes that it is done; `false` if another one took it over.
@@ -43,5 +46,7 @@ pub(crate) fn finish(txn: &mut WriteTxn<'_>, job: Job, fence: i64) -> Result<boo
 /// Gives it back undone.
 pub(crate) fn release(txn: &mut WriteTxn<'_>, job: Job, fence: i64) -> Result<()> {
     let values = params![job.job, job.bucket, job.as_of, fence];
-    txn.execute(sql!("release"), values).doing("give a job back").map(drop)
+    txn.execute(sql!("release"), values)
+        .doing("give a job back")
+        .map(drop)
 }

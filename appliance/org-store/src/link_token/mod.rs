@@ -5,14 +5,15 @@
 
 use crate::engine::{Queries, Statements};
 use crate::error::{Doing, Error, Result};
+use crate::policy::Role;
 use crate::txn::WriteTxn;
-use crate::{params, sql};
+use crate::{params, person, sql};
 use kernel::ids::PersonId;
 
 /// How long a link is good, in seconds.
 pub const LIFE_S: i64 = 1_800;
 /// How long a link that is over is still told from one that never was, in seconds.
-const REMEMBERED_S: i64 = 7 * 86_400;
+const REMEMBERED_S: i64 = 86_400;
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,10 +53,16 @@ pub fn put(txn: &mut WriteTxn<'_>, hash: &[u8; 32], purpose: Purpose, now: i64) 
     };
     txn.audit_with("purpose", word);
     if let Some(person) = person {
-        txn.audit_on("person", *person.as_bytes());
+        // A member who gets a link enrols in the same hour; who administers is no secret.
+        match person::get(txn, person)?.map(|found| found.role) {
+            Some(Role::Admin) => txn.audit_on("person", *person.as_bytes()),
+            _ => txn.audit_on_sealed("person", *person.as_bytes()),
+        }
     }
     let values = params![hash, word, person, now, now + LIFE_S];
-    txn.execute(sql!("insert"), values).doing("store a one-time link").map(drop)
+    txn.execute(sql!("insert"), values)
+        .doing("store a one-time link")
+        .map(drop)
 }
 
 /// How a link stands, without using it.
@@ -65,7 +72,9 @@ pub fn put(txn: &mut WriteTxn<'_>, hash: &[u8; 32], purpose: Purpose, now: i64) 
 pub fn peek(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<LinkState> {
     const DOING: &str = "find a one-time link";
     let rows = txn.query(sql!("find"), params![hash]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(LinkState::Unknown) };
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(LinkState::Unknown);
+    };
     let word: String = row.next().doing(DOING)?;
     let person: Option<PersonId> = row.next().doing(DOING)?;
     let expires: i64 = row.next().doing(DOING)?;
@@ -73,7 +82,11 @@ pub fn peek(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<LinkSta
     let purpose = match (word.as_str(), person) {
         ("first-admin", None) => Purpose::FirstAdmin,
         ("sign-in", Some(person)) => Purpose::SignIn(person),
-        _ => return Err(Error::Malformed { what: "one-time link" }),
+        _ => {
+            return Err(Error::Malformed {
+                what: "one-time link",
+            });
+        }
     };
     Ok(match used {
         Some(_) => LinkState::Used,
@@ -99,5 +112,6 @@ pub fn spend(txn: &mut WriteTxn<'_>, hash: &[u8; 32], now: i64) -> Result<LinkSt
 
 pub(crate) fn expire(txn: &mut WriteTxn<'_>, now: i64) -> Result<u64> {
     let before = now - REMEMBERED_S;
-    txn.execute(sql!("expire"), params![before]).doing("remove old one-time links")
+    txn.execute(sql!("expire"), params![before])
+        .doing("remove old one-time links")
 }

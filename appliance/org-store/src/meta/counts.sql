@@ -9,4 +9,4 @@ SELECT
     (SELECT COUNT(*) FROM snapshot),
     (SELECT COUNT(*) FROM audit),
     (SELECT COUNT(*) FROM audit_pending),
-    (SELECT COALESCE(SUM(syncs), 0) FROM sync_count WHERE day = $1)
+    (SELECT CAST(COALESCE(SUM(syncs), 0) AS BIGINT) FROM sync_count WHERE day = $1)

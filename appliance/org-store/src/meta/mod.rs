@@ -46,15 +46,26 @@ pub struct Counts {
 
 /// Says what a new store is.
 pub(crate) fn begin(txn: &mut WriteTxn<'_>, store: StoreId, sample: bool) -> Result<()> {
-    txn.execute(sql!("begin"), params![store, sample]).doing("begin a store").map(drop)
+    txn.execute(sql!("begin"), params![store, sample])
+        .doing("begin a store")
+        .map(drop)
 }
 
 /// Reads what the store is.
 pub(crate) fn read<Q: Queries + ?Sized>(txn: &mut Q) -> Result<Meta> {
-    let rows = txn.query(sql!("read"), params![]).doing("read what the store is")?;
-    let mut row = rows.into_iter().next().ok_or_else(|| Error::not_found(Kind::Store, "here"))?;
+    let rows = txn
+        .query(sql!("read"), params![])
+        .doing("read what the store is")?;
+    let mut row = rows
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::not_found(Kind::Store, "here"))?;
     let mut read = || -> std::result::Result<Meta, crate::engine::Error> {
-        Ok(Meta { store: row.next()?, generation: row.next()?, sample: row.next()? })
+        Ok(Meta {
+            store: row.next()?,
+            generation: row.next()?,
+            sample: row.next()?,
+        })
     };
     read().doing("read what the store is")
 }
@@ -70,8 +81,12 @@ pub(crate) fn raise_generation(txn: &mut WriteTxn<'_>, generation: u64) -> Resul
 /// # Errors
 /// The engine's.
 pub fn ledger(txn: &mut impl Queries) -> Result<Option<(u64, [u8; 32])>> {
-    let rows = txn.query(sql!("ledger"), params![]).doing("read where the ledger stands")?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let rows = txn
+        .query(sql!("ledger"), params![])
+        .doing("read where the ledger stands")?;
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
     let mut read = || -> std::result::Result<_, crate::engine::Error> {
         Ok((row.next::<u64>()?, row.next::<Option<[u8; 32]>>()?))
     };
@@ -85,7 +100,9 @@ pub fn ledger(txn: &mut impl Queries) -> Result<Option<(u64, [u8; 32])>> {
 /// # Errors
 /// The engine's.
 pub fn set_ledger(txn: &mut WriteTxn<'_>, n: u64, hash: &[u8; 32]) -> Result<()> {
-    txn.execute(sql!("set_ledger"), params![n, hash]).doing("note where the ledger stands").map(drop)
+    txn.execute(sql!("set_ledger"), params![n, hash])
+        .doing("note where the ledger stands")
+        .map(drop)
 }
 
 /// Counts, for status and health.
@@ -95,7 +112,10 @@ pub fn set_ledger(txn: &mut WriteTxn<'_>, n: u64, hash: &[u8; 32]) -> Result<()>
 pub fn counts(txn: &mut impl Queries, today: crate::Day) -> Result<Counts> {
     const DOING: &str = "count what the store holds";
     let rows = txn.query(sql!("counts"), params![today]).doing(DOING)?;
-    let mut row = rows.into_iter().next().ok_or(Error::Malformed { what: "count" })?;
+    let mut row = rows
+        .into_iter()
+        .next()
+        .ok_or(Error::Malformed { what: "count" })?;
     let mut next = || row.next::<u64>().doing(DOING);
     Ok(Counts {
         people: next()?,

@@ -1,1 +1,1 @@
-SELECT COALESCE(SUM(mismatches), 0) FROM pair
+SELECT CAST(COALESCE(SUM(mismatches), 0) AS BIGINT) FROM pair

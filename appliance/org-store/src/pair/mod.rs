@@ -59,8 +59,9 @@ impl Store {
         let mut folded = 0;
         loop {
             let resolve = resolve.clone();
-            let done =
-                self.chore(Chore::Fold, move |txn| fold_some(txn, catalogue, resolve.as_ref()));
+            let done = self.chore(Chore::Fold, move |txn| {
+                fold_some(txn, catalogue, resolve.as_ref())
+            });
             match done.await? {
                 0 => return Ok(folded),
                 some => folded += some,
@@ -69,26 +70,40 @@ impl Store {
     }
 }
 
-fn fold_some(txn: &mut WriteTxn<'_>, catalogue: u32, resolve: &dyn Fn(Slug) -> Slug) -> Result<u64> {
+fn fold_some(
+    txn: &mut WriteTxn<'_>,
+    catalogue: u32,
+    resolve: &dyn Fn(Slug) -> Slug,
+) -> Result<u64> {
     const DOING: &str = "fold a subject";
     let by = format!("catalogue {catalogue}, fold {FOLD_VERSION}");
-    let stale = txn.query(sql!("stale"), params![&by, AT_A_TIME]).doing(DOING)?;
+    let stale = txn
+        .query(sql!("stale"), params![&by, AT_A_TIME])
+        .doing(DOING)?;
     let mut folded = 0;
     for mut row in stale {
-        let (subject, changed) = (row.next::<SubjectId>().doing(DOING)?, row.next::<i64>().doing(DOING)?);
+        let (subject, changed) = (
+            row.next::<SubjectId>().doing(DOING)?,
+            row.next::<i64>().doing(DOING)?,
+        );
         let pairs = subject::graph(txn, subject, resolve)?;
-        txn.execute(sql!("delete_of"), params![subject]).doing(DOING)?;
+        txn.execute(sql!("delete_of"), params![subject])
+            .doing(DOING)?;
         for (concept, pair) in &pairs {
             insert(txn, subject, concept, pair)?;
         }
-        txn.execute(sql!("folded"), params![subject, changed, &by]).doing(DOING)?;
+        txn.execute(sql!("folded"), params![subject, changed, &by])
+            .doing(DOING)?;
         folded += 1;
     }
     Ok(folded)
 }
 
 fn insert(txn: &mut WriteTxn<'_>, subject: SubjectId, concept: &Slug, pair: &Pair) -> Result<()> {
-    let passed = pair.answers.iter().filter(|answer| answer.answer.outcome == Outcome::Pass);
+    let passed = pair
+        .answers
+        .iter()
+        .filter(|answer| answer.answer.outcome == Outcome::Pass);
     let values = params![
         subject,
         concept,
@@ -101,13 +116,17 @@ fn insert(txn: &mut WriteTxn<'_>, subject: SubjectId, concept: &Slug, pair: &Pai
         pair.last_answer().map(|answer| answer.at),
         pair.mismatches
     ];
-    txn.execute(sql!("insert"), values).doing("store a pair").map(drop)
+    txn.execute(sql!("insert"), values)
+        .doing("store a pair")
+        .map(drop)
 }
 
 /// A subject's pairs, as far as they were folded.
 pub(crate) fn of_subject(txn: &mut impl Queries, subject: SubjectId) -> Result<Vec<StoredPair>> {
     const DOING: &str = "read pairs";
-    let rows = txn.query(sql!("of_subject"), params![subject]).doing(DOING)?;
+    let rows = txn
+        .query(sql!("of_subject"), params![subject])
+        .doing(DOING)?;
     rows.into_iter()
         .map(|mut row| {
             Ok(StoredPair {
@@ -135,5 +154,7 @@ pub fn mismatches(txn: &mut impl Queries) -> Result<u64> {
 }
 
 pub(crate) fn delete_of(txn: &mut WriteTxn<'_>, subject: SubjectId) -> Result<()> {
-    txn.execute(sql!("delete_of"), params![subject]).doing("remove pairs").map(drop)
+    txn.execute(sql!("delete_of"), params![subject])
+        .doing("remove pairs")
+        .map(drop)
 }

@@ -14,7 +14,9 @@ use crate::{params, sql};
 /// The engine's.
 pub fn put(txn: &mut WriteTxn<'_>, hash: &[u8; 32], body: &str, expires: i64) -> Result<()> {
     let values = params![hash, body, expires];
-    txn.execute(sql!("insert"), values).doing("keep a sign-in that began").map(drop)
+    txn.execute(sql!("insert"), values)
+        .doing("keep a sign-in that began")
+        .map(drop)
 }
 
 /// Takes a sign-in out; nothing the second time, or when it is over.
@@ -25,9 +27,13 @@ pub fn take(txn: &mut WriteTxn<'_>, hash: &[u8; 32], now: i64) -> Result<Option<
     const DOING: &str = "take a sign-in that began";
     let rows = txn.query(sql!("find"), params![hash, now]).doing(DOING)?;
     txn.execute(sql!("delete"), params![hash]).doing(DOING)?;
-    rows.into_iter().next().map(|mut row| row.next().doing(DOING)).transpose()
+    rows.into_iter()
+        .next()
+        .map(|mut row| row.next().doing(DOING))
+        .transpose()
 }
 
 pub(crate) fn expire(txn: &mut WriteTxn<'_>, now: i64) -> Result<u64> {
-    txn.execute(sql!("expire"), params![now]).doing("remove sign-ins that never came back")
+    txn.execute(sql!("expire"), params![now])
+        .doing("remove sign-ins that never came back")
 }

@@ -17,6 +17,7 @@ use crate::txn::{Party, Reader, WriteTxn};
 use crate::words::{check_text, read_word};
 use crate::{device, link, params, session, sql, subject};
 use kernel::ids::{DeviceId, PersonId, SubjectId};
+use serde_json::{Value, json};
 
 /// The issuer of accounts that no identity provider knows.
 const LOCAL: &str = "link";
@@ -112,14 +113,31 @@ fn read(key: &dyn LinkKey, mut row: Row) -> Result<Person> {
     let role = read_word(row.next().doing(DOING)?, "role")?;
     let active = row.next().doing(DOING)?;
     let sealed: Option<Vec<u8>> = row.next().doing(DOING)?;
-    let last_sign_in = sealed.map(|sealed| opened(key, person, &sealed)).transpose()?;
-    Ok(Person { person, actor, issuer, sub, name, email, role, active, last_sign_in })
+    let last_sign_in = sealed
+        .map(|sealed| opened(key, person, &sealed))
+        .transpose()?;
+    Ok(Person {
+        person,
+        actor,
+        issuer,
+        sub,
+        name,
+        email,
+        role,
+        active,
+        last_sign_in,
+    })
 }
 
 fn opened(key: &dyn LinkKey, person: PersonId, sealed: &[u8]) -> Result<Day> {
     let plain = key.open(Sealing::PersonDates, person.as_bytes(), sealed);
-    let day = plain.doing("open an account's dates")?.try_into().map(Day::from_be_bytes);
-    day.map_err(|_| Error::Malformed { what: "account's dates" })
+    let day = plain
+        .doing("open an account's dates")?
+        .try_into()
+        .map(Day::from_be_bytes);
+    day.map_err(|_| Error::Malformed {
+        what: "account's dates",
+    })
 }
 
 fn found(
@@ -127,7 +145,10 @@ fn found(
     rows: std::result::Result<Vec<Row>, engine::Error>,
 ) -> Result<Vec<Person>> {
     let key = txn.link_key();
-    rows.doing("find accounts")?.into_iter().map(|row| read(key, row)).collect()
+    rows.doing("find accounts")?
+        .into_iter()
+        .map(|row| read(key, row))
+        .collect()
 }
 
 /// One account.
@@ -194,12 +215,62 @@ pub fn count(txn: &mut impl Queries) -> Result<u64> {
 pub fn actor_name(txn: &mut impl Queries, actor: [u8; 16]) -> Result<Option<String>> {
     const DOING: &str = "find an actor's name";
     let rows = txn.query(sql!("actor_name"), params![actor]).doing(DOING)?;
-    rows.into_iter().next().map(|mut row| row.next().doing(DOING)).transpose()
+    rows.into_iter()
+        .next()
+        .map(|mut row| row.next().doing(DOING))
+        .transpose()
+}
+
+/// Everything that is stored of a person on this side: account, devices and sessions. Days are
+/// counted from 1970-01-01.
+///
+/// # Errors
+/// The engine's, the link key's; [`Error::NotFound`].
+pub fn export(txn: &mut impl Reader, person: PersonId) -> Result<Value> {
+    const DOING: &str = "export an account";
+    let account = must(txn, person)?;
+    let devices: Vec<_> = device::of_person(txn, person)?
+        .into_iter()
+        .map(|device| {
+            json!({
+                "device": device.device,
+                "name": device.name,
+                "platform": device.platform,
+                "serial": hex::encode(device.serial),
+                "enrolled_month_day": device.enrolled_month,
+                "last_seen_day": device.last_seen,
+                "not_after_day": device.not_after,
+                "revoked_day": device.revoked,
+            })
+        })
+        .collect();
+    let mut sessions = Vec::new();
+    for mut row in txn.query(sql!("sessions"), params![person]).doing(DOING)? {
+        let through: String = row.next().doing(DOING)?;
+        let created: i64 = row.next().doing(DOING)?;
+        let expires: i64 = row.next().doing(DOING)?;
+        sessions.push(json!({ "through": through, "created": created, "expires": expires }));
+    }
+    Ok(json!({
+        "person": account.person,
+        "audit_id": hex::encode(account.actor),
+        "issuer": account.issuer,
+        "sub": account.sub,
+        "name": account.name,
+        "email": account.email,
+        "role": account.role,
+        "active": account.active,
+        "last_sign_in_day": account.last_sign_in,
+        "devices": devices,
+        "sessions": sessions,
+    }))
 }
 
 /// What the policy has to know of a signed-in person.
 pub(crate) fn party(txn: &mut impl Reader, person: PersonId) -> Result<Party> {
-    let found = get(txn, person)?.filter(|found| found.active).ok_or(Error::Disabled)?;
+    let found = get(txn, person)?
+        .filter(|found| found.active)
+        .ok_or(Error::Disabled)?;
     Ok(Party {
         caller: Caller::Person(found.role),
         person: Some(person),
@@ -218,9 +289,11 @@ fn insert(
 ) -> Result<Person> {
     check_text(name, "a name", 200)?;
     let values = params![fresh.person, issuer, sub, name, email, role.as_str()];
-    txn.execute(sql!("insert"), values).doing("store an account")?;
+    txn.execute(sql!("insert"), values)
+        .doing("store an account")?;
     let values = params![fresh.actor, fresh.person];
-    txn.execute(sql!("insert_actor"), values).doing("store an account")?;
+    txn.execute(sql!("insert_actor"), values)
+        .doing("store an account")?;
     must(txn, fresh.person)
 }
 
@@ -231,10 +304,14 @@ fn begin(txn: &mut WriteTxn<'_>, person: &Person) -> Result<()> {
     }
     txn.act_as(person.person, person.actor, person.role);
     let day = day_of(txn.at().unwrap_or_default()).to_be_bytes();
-    let sealed = txn.link_key().seal(Sealing::PersonDates, person.person.as_bytes(), &day);
+    let sealed = txn
+        .link_key()
+        .seal(Sealing::PersonDates, person.person.as_bytes(), &day);
     let sealed = sealed.doing("seal an account's dates")?;
     let values = params![person.person, sealed];
-    txn.execute(sql!("set_dates"), values).doing("note a sign-in").map(drop)
+    txn.execute(sql!("set_dates"), values)
+        .doing("note a sign-in")
+        .map(drop)
 }
 
 /// Signs in whom an identity provider vouches for; makes the account at the first time, and keeps
@@ -246,14 +323,21 @@ pub fn sign_in(txn: &mut WriteTxn<'_>, who: &SignIn) -> Result<Person> {
     let email = who.email.as_deref();
     let rows = txn.query(sql!("by_subject"), params![&who.issuer, &who.sub]);
     let person = match found(txn, rows)?.pop() {
-        None => insert(txn, who.fresh, (&who.issuer, &who.sub), (&who.name, email), who.role)?,
+        None => insert(
+            txn,
+            who.fresh,
+            (&who.issuer, &who.sub),
+            (&who.name, email),
+            who.role,
+        )?,
         Some(person) => {
             check_text(&who.name, "a name", 200)?;
             if person.role != who.role {
                 txn.audit_with("role", who.role.as_str());
             }
             let values = params![person.person, &who.name, email, who.role.as_str()];
-            txn.execute(sql!("update"), values).doing("store an account")?;
+            txn.execute(sql!("update"), values)
+                .doing("store an account")?;
             must(txn, person.person)?
         }
     };
@@ -296,14 +380,28 @@ pub fn create_local(
     fresh: Fresh,
 ) -> Result<Person> {
     subject::must_be_sample(txn)?;
-    insert(txn, fresh, (LOCAL, &fresh.person.to_string()), (name, email), role)
+    insert(
+        txn,
+        fresh,
+        (LOCAL, &fresh.person.to_string()),
+        (name, email),
+        role,
+    )
 }
 
 fn keep_an_admin(txn: &mut WriteTxn<'_>, person: &Person) -> Result<()> {
     let is_one = person.active && person.role == Role::Admin;
-    let others: u64 =
-        crate::one(txn, sql!("other_admins"), params![person.person], "count administrators")?;
-    if is_one && others == 0 { Err(Error::LastAdmin) } else { Ok(()) }
+    let others: u64 = crate::one(
+        txn,
+        sql!("other_admins"),
+        params![person.person],
+        "count administrators",
+    )?;
+    if is_one && others == 0 {
+        Err(Error::LastAdmin)
+    } else {
+        Ok(())
+    }
 }
 
 /// Gives another role; `false` if it is the same. An [`Action::SetRole`].
@@ -355,8 +453,10 @@ pub fn erase(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<ErasedPerson> {
     link::delete(txn, person)?;
     let devices = device::delete_of(txn, person)?;
     session::delete_of(txn, person)?;
-    txn.execute(sql!("delete_actor"), params![person]).doing("erase an account")?;
-    txn.execute(sql!("delete"), params![person]).doing("erase an account")?;
+    txn.execute(sql!("delete_actor"), params![person])
+        .doing("erase an account")?;
+    txn.execute(sql!("delete"), params![person])
+        .doing("erase an account")?;
     txn.audit_on("person", *person.as_bytes());
     txn.wipes = true;
     Ok(ErasedPerson { subject, devices })

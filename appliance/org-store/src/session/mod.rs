@@ -70,7 +70,9 @@ pub fn create(txn: &mut WriteTxn<'_>, new: &NewSession) -> Result<()> {
         new.confirmed_at,
         new.expires
     ];
-    txn.execute(sql!("insert"), values).doing("begin a session").map(drop)
+    txn.execute(sql!("insert"), values)
+        .doing("begin a session")
+        .map(drop)
 }
 
 /// The session with a hash, unless it is over or its account is switched off.
@@ -80,7 +82,9 @@ pub fn create(txn: &mut WriteTxn<'_>, new: &NewSession) -> Result<()> {
 pub fn find(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<Option<Session>> {
     const DOING: &str = "find a session";
     let rows = txn.query(sql!("find"), params![hash, now]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
     Ok(Some(Session {
         person: row.next().doing(DOING)?,
         name: row.next().doing(DOING)?,
@@ -101,7 +105,9 @@ pub fn find(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<Option<
 /// # Errors
 /// The engine's.
 pub fn touch(txn: &mut WriteTxn<'_>, hash: &[u8; 32], now: i64) -> Result<()> {
-    txn.execute(sql!("touch"), params![hash, now]).doing("note a session").map(drop)
+    txn.execute(sql!("touch"), params![hash, now])
+        .doing("note a session")
+        .map(drop)
 }
 
 /// Notes that the acting person proved who they are, and gives the session another secret.
@@ -128,7 +134,10 @@ pub fn confirm(
 /// # Errors
 /// The engine's.
 pub fn delete(txn: &mut WriteTxn<'_>, hash: &[u8; 32]) -> Result<bool> {
-    Ok(txn.execute(sql!("delete"), params![hash]).doing("end a session")? == 1)
+    Ok(txn
+        .execute(sql!("delete"), params![hash])
+        .doing("end a session")?
+        == 1)
 }
 
 /// Ends all of a person's; how many.
@@ -136,7 +145,8 @@ pub fn delete(txn: &mut WriteTxn<'_>, hash: &[u8; 32]) -> Result<bool> {
 /// # Errors
 /// The engine's.
 pub fn delete_of(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<u64> {
-    txn.execute(sql!("delete_of"), params![person]).doing("end a person's sessions")
+    txn.execute(sql!("delete_of"), params![person])
+        .doing("end a person's sessions")
 }
 
 /// How many there are.
@@ -148,5 +158,6 @@ pub fn count(txn: &mut impl Queries, now: i64) -> Result<u64> {
 }
 
 pub(crate) fn expire(txn: &mut WriteTxn<'_>, now: i64) -> Result<u64> {
-    txn.execute(sql!("expire"), params![now]).doing("end old sessions")
+    txn.execute(sql!("expire"), params![now])
+        .doing("end old sessions")
 }

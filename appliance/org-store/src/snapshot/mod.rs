@@ -51,7 +51,9 @@ pub struct Figures {
 /// The engine's.
 pub fn newest(txn: &mut impl Queries, limit: usize) -> Result<Vec<Snapshot>> {
     const DOING: &str = "read snapshots";
-    let found = txn.query(sql!("newest"), params![limit as u64]).doing(DOING)?;
+    let found = txn
+        .query(sql!("newest"), params![limit as u64])
+        .doing(DOING)?;
     let mut snapshots = Vec::with_capacity(found.len());
     for mut row in found {
         let day: Day = row.next().doing(DOING)?;
@@ -59,13 +61,21 @@ pub fn newest(txn: &mut impl Queries, limit: usize) -> Result<Vec<Snapshot>> {
         let met = read_json(&row.next::<String>().doing(DOING)?, "snapshot")?;
         let rows = txn.query(sql!("rows"), params![day]).doing(DOING)?;
         let rows = rows.into_iter().map(read_row).collect::<Result<_>>()?;
-        snapshots.push(Snapshot { as_of: hour(day), counted, rows, met });
+        snapshots.push(Snapshot {
+            as_of: hour(day),
+            counted,
+            rows,
+            met,
+        });
     }
     Ok(snapshots)
 }
 
 fn read_row(mut row: Row) -> Result<aggregate::Row> {
-    read_json(&row.next::<String>().doing("read a snapshot's row")?, "snapshot's row")
+    read_json(
+        &row.next::<String>().doing("read a snapshot's row")?,
+        "snapshot's row",
+    )
 }
 
 const fn hour(day: Day) -> Hour {
@@ -80,10 +90,16 @@ const fn hour(day: Day) -> Hour {
 pub fn first_figures(txn: &mut impl Queries) -> Result<Option<Day>> {
     const DOING: &str = "tell when figures can come";
     let tenth = COUNTED_FLOOR - 1;
-    let rows = txn.query(sql!("first_syncs"), params![tenth]).doing(DOING)?;
-    let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+    let rows = txn
+        .query(sql!("first_syncs"), params![tenth])
+        .doing(DOING)?;
+    let Some(mut row) = rows.into_iter().next() else {
+        return Ok(None);
+    };
     let ripe = monday_from(row.next::<Day>().doing(DOING)? + RIPE_AFTER_DAYS);
-    Ok(Some(latest(txn)?.map_or(ripe, |latest| ripe.max(latest + 7))))
+    Ok(Some(
+        latest(txn)?.map_or(ripe, |latest| ripe.max(latest + 7)),
+    ))
 }
 
 /// The date of the latest snapshot.
@@ -91,7 +107,12 @@ pub fn first_figures(txn: &mut impl Queries) -> Result<Option<Day>> {
 /// # Errors
 /// The engine's.
 pub fn latest(txn: &mut impl Queries) -> Result<Option<Day>> {
-    crate::one(txn, sql!("latest"), params![], "read the latest snapshot's date")
+    crate::one(
+        txn,
+        sql!("latest"),
+        params![],
+        "read the latest snapshot's date",
+    )
 }
 
 /// What a snapshot of this date would say, without making it.
@@ -106,7 +127,10 @@ pub fn preview(txn: &mut impl Queries, as_of: Day, figures: &Figures) -> Result<
         let row = read_row(row)?;
         before.insert(row.concept.clone(), row);
     }
-    let last_set = before.iter().map(|(slug, row)| (slug.clone(), row.set_at)).collect();
+    let last_set = before
+        .iter()
+        .map(|(slug, row)| (slug.clone(), row.set_at))
+        .collect();
     let mut plan = Plan::new(hour(as_of), last_set);
     let floor = figures.rules.floor.max(aggregate::FLOOR);
     let (cells, counted) = loop {
@@ -115,7 +139,14 @@ pub fn preview(txn: &mut impl Queries, as_of: Day, figures: &Figures) -> Result<
             break (cells, counted);
         }
     };
-    Ok(publish(&plan, &cells, counted, &before, figures.rules, |slug| (figures.risk)(slug)))
+    Ok(publish(
+        &plan,
+        &cells,
+        counted,
+        &before,
+        figures.rules,
+        |slug| (figures.risk)(slug),
+    ))
 }
 
 fn count(
@@ -150,13 +181,21 @@ fn count_bucket(
         let subject: SubjectId = row.next().doing(DOING)?;
         let first_sync: Day = row.next().doing(DOING)?;
         let rows = sync::before(txn, subject, plan.as_of)?;
-        let Some(ripe_from) = ripe_from(first_sync, evidence_days(&rows)) else { continue };
+        let Some(ripe_from) = ripe_from(first_sync, evidence_days(&rows)) else {
+            continue;
+        };
         if ripe_from > plan.as_of.day() {
             continue;
         }
         *counted += 1;
         let pairs = evidence::fold(rows, |slug| (figures.resolve)(slug));
-        plan.count(&Person { pairs: &pairs, ripe_from }, &mut cells);
+        plan.count(
+            &Person {
+                pairs: &pairs,
+                ripe_from,
+            },
+            &mut cells,
+        );
     }
     Ok(cells)
 }
@@ -172,18 +211,25 @@ impl Store {
         if act.action != Action::MakeSnapshot || monday_from(as_of) != as_of {
             return Err(Error::SnapshotDate);
         }
-        let job = Job { job: "snapshot", bucket: 0, as_of };
+        let job = Job {
+            job: "snapshot",
+            bucket: 0,
+            as_of,
+        };
         let fence = self.chore(Chore::Snapshot, move |txn| {
             if latest(txn)?.is_some_and(|latest| latest > as_of) {
                 return Err(Error::SnapshotDate);
             }
             let fence = job::claim(txn, job, act.at, LEASE_S)?;
-            fence.ok_or(Error::Exists { kind: Kind::Snapshot })
+            fence.ok_or(Error::Exists {
+                kind: Kind::Snapshot,
+            })
         });
         let fence = fence.await?;
         let made = self.count_and_store(act, job, fence, figures).await;
         if made.is_err() {
-            self.chore(Chore::Snapshot, move |txn| job::release(txn, job, fence)).await?;
+            self.chore(Chore::Snapshot, move |txn| job::release(txn, job, fence))
+                .await?;
         }
         made
     }
@@ -195,11 +241,15 @@ impl Store {
         fence: i64,
         figures: Figures,
     ) -> Result<Snapshot> {
-        let snapshot = self.read(move |txn| preview(txn, job.as_of, &figures)).await?;
+        let snapshot = self
+            .read(move |txn| preview(txn, job.as_of, &figures))
+            .await?;
         let stored = snapshot.clone();
         self.write(act, move |txn| {
             if !job::finish(txn, job, fence)? {
-                return Err(Error::Exists { kind: Kind::Snapshot });
+                return Err(Error::Exists {
+                    kind: Kind::Snapshot,
+                });
             }
             store(txn, job.as_of, &stored)
         })
@@ -218,6 +268,9 @@ fn store(txn: &mut WriteTxn<'_>, as_of: Day, snapshot: &Snapshot) -> Result<()> 
     }
     txn.audit_with("day", as_of);
     txn.audit_with("counted", snapshot.counted);
-    txn.audit_with("rows", i64::try_from(snapshot.rows.len()).unwrap_or(i64::MAX));
+    txn.audit_with(
+        "rows",
+        i64::try_from(snapshot.rows.len()).unwrap_or(i64::MAX),
+    );
     Ok(())
 }

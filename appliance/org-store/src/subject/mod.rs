@@ -49,7 +49,8 @@ pub(crate) fn changed(
     removed: bool,
 ) -> Result<()> {
     let values = params![subject, subject.bucket(), monday_from(today)];
-    txn.execute(sql!("changed"), values).doing("note a subject's change")?;
+    txn.execute(sql!("changed"), values)
+        .doing("note a subject's change")?;
     if removed {
         // What was forgotten must not stand in a pair until the next fold.
         pair::delete_of(txn, subject)?;
@@ -66,10 +67,11 @@ pub fn set_aggregate(
     subject: SubjectId,
     choice: AggregateChoice,
 ) -> Result<bool> {
-    // Somebody may leave the figures before the first push. The Monday of the act stands in.
+    // Somebody may leave the figures before the first push, which then sets its own Monday.
     let today = crate::days::day_of(txn.at().unwrap_or_default());
     let values = params![subject, subject.bucket(), monday_from(today)];
-    txn.execute(sql!("ensure"), values).doing("note a subject")?;
+    txn.execute(sql!("ensure"), values)
+        .doing("note a subject")?;
     let out = choice == AggregateChoice::Out;
     txn.audit_with("choice", if out { "out" } else { "in" });
     let rows = txn.execute(sql!("set_aggregate"), params![subject, out]);
@@ -82,19 +84,31 @@ pub fn set_aggregate(
 /// The engine's.
 pub fn state(txn: &mut impl Queries, subject: SubjectId) -> Result<SubjectState> {
     const DOING: &str = "read how a subject stands";
-    let days = txn.query(sql!("evidence_days"), params![subject]).doing(DOING)?;
+    let days = txn
+        .query(sql!("evidence_days"), params![subject])
+        .doing(DOING)?;
     let days = days.into_iter().map(|mut row| row.next().doing(DOING));
     let evidence_days = days.collect::<Result<Vec<Day>>>()?;
     let rows = txn.query(sql!("state"), params![subject]).doing(DOING)?;
     let Some(mut row) = rows.into_iter().next() else {
         let choice = AggregateChoice::In;
-        return Ok(SubjectState { choice, first_sync: None, evidence_days, streams: 0, deltas: 0 });
+        return Ok(SubjectState {
+            choice,
+            first_sync: None,
+            evidence_days,
+            streams: 0,
+            deltas: 0,
+        });
     };
     let out: bool = row.next().doing(DOING)?;
     let first_sync: Day = row.next().doing(DOING)?;
     let changed: u64 = row.next().doing(DOING)?;
     Ok(SubjectState {
-        choice: if out { AggregateChoice::Out } else { AggregateChoice::In },
+        choice: if out {
+            AggregateChoice::Out
+        } else {
+            AggregateChoice::In
+        },
         first_sync: (changed > 0).then_some(first_sync),
         evidence_days,
         streams: row.next().doing(DOING)?,
@@ -144,7 +158,8 @@ pub fn export(txn: &mut impl Queries, subject: SubjectId) -> Result<Value> {
     for mut row in txn.query(sql!("streams"), params![subject]).doing(DOING)? {
         let stream: kernel::ids::StreamId = row.next().doing(DOING)?;
         let head: u64 = row.next().doing(DOING)?;
-        streams.push(json!({ "stream": stream, "head": head, "sum": Sum(row.next().doing(DOING)?) }));
+        streams
+            .push(json!({ "stream": stream, "head": head, "sum": Sum(row.next().doing(DOING)?) }));
     }
     Ok(json!({
         "subject": subject,
@@ -177,9 +192,12 @@ pub fn erase(txn: &mut WriteTxn<'_>) -> Result<Erased> {
 pub(crate) fn erase_rows(txn: &mut WriteTxn<'_>, subject: SubjectId) -> Result<()> {
     const DOING: &str = "erase a subject";
     pair::delete_of(txn, subject)?;
-    for statement in
-        [sql!("delete_deltas"), sql!("delete_streams"), sql!("delete"), sql!("close_routes")]
-    {
+    for statement in [
+        sql!("delete_deltas"),
+        sql!("delete_streams"),
+        sql!("delete"),
+        sql!("close_routes"),
+    ] {
         txn.execute(statement, params![subject]).doing(DOING)?;
     }
     txn.wipes = true;
@@ -189,7 +207,11 @@ pub(crate) fn erase_rows(txn: &mut WriteTxn<'_>, subject: SubjectId) -> Result<(
 /// Refuses in a store that is no sample.
 pub(crate) fn must_be_sample(txn: &mut WriteTxn<'_>) -> Result<()> {
     let is_sample = meta::read(txn)?.sample && txn.action() == Some(Action::LoadSample);
-    if is_sample { Ok(()) } else { Err(Error::NotSample) }
+    if is_sample {
+        Ok(())
+    } else {
+        Err(Error::NotSample)
+    }
 }
 
 /// The subject that an invented engineer's device writes to. An [`Action::LoadSample`].

@@ -63,7 +63,9 @@ impl Store {
     ) -> Result<std::result::Result<PushReply, Refused>> {
         server::check(&push).map_err(Error::BadPush)?;
         let (device, now) = (call.device, call.now);
-        let reply = self.chore(Chore::Sync, move |txn| take(txn, &call, &push)).await?;
+        let reply = self
+            .chore(Chore::Sync, move |txn| take(txn, &call, &push))
+            .await?;
         lock(&self.inner.tally).synced(device, day_of(now));
         Ok(reply)
     }

@@ -25,7 +25,12 @@ pub(crate) struct SubjectRows<'a> {
 
 impl<'a> SubjectRows<'a> {
     pub(crate) fn new(connection: &'a mut dyn Connection, subject: SubjectId) -> Self {
-        Self { connection, subject, changed: false, removed: false }
+        Self {
+            connection,
+            subject,
+            changed: false,
+            removed: false,
+        }
     }
 
     fn find(&mut self, statement: &'static Statement, params: &[Value]) -> Result<Vec<Row>> {
@@ -70,7 +75,11 @@ fn read(mut row: engine::Row) -> Result<Row> {
         at: Some(row.next::<Hour>().doing(DOING)?.unix()),
     };
     match fields.place() {
-        Ok(Place::Held(delta)) => Ok(Row { stream, index, delta }),
+        Ok(Place::Held(delta)) => Ok(Row {
+            stream,
+            index,
+            delta,
+        }),
         _ => Err(Error::Malformed { what: WHAT }),
     }
 }
@@ -80,11 +89,20 @@ impl Rows for SubjectRows<'_> {
 
     fn streams(&mut self) -> Result<BTreeMap<StreamId, Head>> {
         const DOING: &str = "find streams";
-        let found = self.connection.query(sql!("streams"), params![self.subject]).doing(DOING)?;
+        let found = self
+            .connection
+            .query(sql!("streams"), params![self.subject])
+            .doing(DOING)?;
         let read = |mut row: engine::Row| {
             let stream = row.next().doing(DOING)?;
             let head = row.next().doing(DOING)?;
-            Ok((stream, Head { head, sum: Sum(row.next().doing(DOING)?) }))
+            Ok((
+                stream,
+                Head {
+                    head,
+                    sum: Sum(row.next().doing(DOING)?),
+                },
+            ))
         };
         found.into_iter().map(read).collect()
     }
@@ -102,7 +120,10 @@ impl Rows for SubjectRows<'_> {
     ) -> Result<Vec<(Index, Delta)>> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let found = self.find(sql!("range"), params![self.subject, stream, from, limit])?;
-        Ok(found.into_iter().map(|row| (row.index, row.delta)).collect())
+        Ok(found
+            .into_iter()
+            .map(|row| (row.index, row.delta))
+            .collect())
     }
 
     fn retracts(&mut self) -> Result<Vec<Retract>> {
@@ -117,9 +138,10 @@ impl Rows for SubjectRows<'_> {
     fn covered(&mut self, retract: &Retract) -> Result<Vec<Row>> {
         match &retract.scope {
             Scope::All => self.find(sql!("covered_all"), params![self.subject, retract.at]),
-            Scope::Concept(concept) => {
-                self.find(sql!("covered_one"), params![self.subject, retract.at, concept])
-            }
+            Scope::Concept(concept) => self.find(
+                sql!("covered_one"),
+                params![self.subject, retract.at, concept],
+            ),
         }
     }
 
@@ -153,9 +175,12 @@ impl Rows for SubjectRows<'_> {
     fn set_head(&mut self, stream: StreamId, head: Head) -> Result<()> {
         if head.head == 0 {
             let values = params![self.subject, stream];
-            return self.run(sql!("remove_stream"), values, "remove a stream").map(drop);
+            return self
+                .run(sql!("remove_stream"), values, "remove a stream")
+                .map(drop);
         }
         let values = params![self.subject, stream, head.head, head.sum.0];
-        self.run(sql!("set_head"), values, "note a stream's head").map(drop)
+        self.run(sql!("set_head"), values, "note a stream's head")
+            .map(drop)
     }
 }

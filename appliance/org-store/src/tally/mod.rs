@@ -59,7 +59,8 @@ impl Store {
                 device::seen(txn, *device, *day)?;
             }
             for (day, syncs) in &tally.syncs {
-                txn.execute(sql!("add"), params![*day, *syncs]).doing("count syncs")?;
+                txn.execute(sql!("add"), params![*day, *syncs])
+                    .doing("count syncs")?;
             }
             Ok(())
         });
@@ -72,7 +73,9 @@ impl Store {
             self.write(act, move |txn| {
                 txn.audit_with("day", day);
                 txn.audit_with("syncs", syncs);
-                txn.execute(sql!("told"), params![day]).doing("count syncs").map(drop)
+                txn.execute(sql!("told"), params![day])
+                    .doing("count syncs")
+                    .map(drop)
             })
             .await?;
         }

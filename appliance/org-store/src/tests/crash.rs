@@ -41,7 +41,10 @@ fn what_was_answered_before_a_kill_is_there_and_nothing_is_half_there() {
     let Site { dir, store, .. } = Site::new();
     drop(store);
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "tests::crash::a_process_that_writes_until_it_is_killed"])
+        .args([
+            "--exact",
+            "tests::crash::a_process_that_writes_until_it_is_killed",
+        ])
         .args(["--ignored", "--nocapture", "--test-threads=1"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -64,18 +67,31 @@ fn what_was_answered_before_a_kill_is_there_and_nothing_is_half_there() {
     assert!(acknowledged.len() >= 150, "{}", acknowledged.len());
 
     let path = dir.path().join("store.db");
-    let options = Options { check: Check::Full, ..Options::default() };
+    let options = Options {
+        check: Check::Full,
+        ..Options::default()
+    };
     let store = Store::open(&path, Key::new(KEY), options, link_key()).unwrap();
     for number in acknowledged {
         let mut hash = [0; 32];
         hash[..4].copy_from_slice(&number.to_be_bytes());
-        let state = store.read_blocking(|txn| link_token::peek(txn, &hash, MONDAY)).unwrap();
-        assert!(matches!(state, link_token::LinkState::Good { .. }), "{number}");
+        let state = store
+            .read_blocking(|txn| link_token::peek(txn, &hash, MONDAY))
+            .unwrap();
+        assert!(
+            matches!(state, link_token::LinkState::Good { .. }),
+            "{number}"
+        );
     }
     drop(store);
     let (text, _) = dump(&path);
     let count = |start: &str, holds: &str| {
-        text.lines().filter(|line| line.starts_with(start) && line.contains(holds)).count()
+        text.lines()
+            .filter(|line| line.starts_with(start) && line.contains(holds))
+            .count()
     };
-    assert_eq!(count("link_token|", ""), count("audit_pending|", "link.issue"));
+    assert_eq!(
+        count("link_token|", ""),
+        count("audit_pending|", "link.issue")
+    );
 }

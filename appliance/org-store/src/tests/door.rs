@@ -8,8 +8,17 @@ async fn an_act_and_its_audit_row_are_one() {
     let mut site = Site::new();
     let admin = site.sign_in("ada", Role::Admin, MONDAY).await;
     let other = site.sign_in("grace", Role::Member, MONDAY).await.person;
-    let act = Act::new(confirmed(admin.person, MONDAY), Action::SetRole, MONDAY + 10);
-    assert!(site.store.write(act, move |txn| person::set_role(txn, other, Role::Lead)).await.unwrap());
+    let act = Act::new(
+        confirmed(admin.person, MONDAY),
+        Action::SetRole,
+        MONDAY + 10,
+    );
+    assert!(
+        site.store
+            .write(act, move |txn| person::set_role(txn, other, Role::Lead))
+            .await
+            .unwrap()
+    );
 
     let rows = site.audit().await;
     let row = &rows.last().unwrap().entry.row;
@@ -17,7 +26,11 @@ async fn an_act_and_its_audit_row_are_one() {
     assert_eq!(row.actor(), &audit_log::Actor::Id(admin.actor));
     assert_eq!(row.at(), MONDAY + 10);
     assert_eq!(row.detail().values().next(), Some(&Value::from("lead")));
-    let trust = audit_log::Trust { store: [9; 16], keys: Vec::new(), seen: None };
+    let trust = audit_log::Trust {
+        store: [9; 16],
+        keys: Vec::new(),
+        seen: None,
+    };
     audit_log::verify(&rows, &[], &trust).unwrap();
 }
 
@@ -38,9 +51,24 @@ async fn if_the_audit_row_cannot_be_written_the_change_does_not_happen() {
         Ok(())
     });
     assert_eq!(refused.await.unwrap_err().code(), "S016");
-    let found = site.store.read(move |txn| person::get(txn, other)).await.unwrap().unwrap();
+    let found = site
+        .store
+        .read(move |txn| person::get(txn, other))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.role, Role::Member);
-    assert_eq!(site.audit().await.last().unwrap().entry.row.action().as_str(), "session.begin");
+    assert_eq!(
+        site.audit()
+            .await
+            .last()
+            .unwrap()
+            .entry
+            .row
+            .action()
+            .as_str(),
+        "session.begin"
+    );
 }
 
 #[tokio::test]
@@ -48,14 +76,22 @@ async fn who_is_not_allowed_changes_nothing_and_leaves_a_row() {
     let mut site = Site::new();
     let member = site.sign_in("mallory", Role::Member, MONDAY).await;
     let act = Act::new(confirmed(member.person, MONDAY), Action::SetRole, MONDAY);
-    let refused =
-        site.store.write(act, move |txn| person::set_role(txn, member.person, Role::Admin));
+    let refused = site.store.write(act, move |txn| {
+        person::set_role(txn, member.person, Role::Admin)
+    });
     assert!(matches!(refused.await, Err(Error::Forbidden { .. })));
     let rows = site.audit().await;
     let row = &rows.last().unwrap().entry.row;
-    assert_eq!((row.action().as_str(), row.ended()), ("person.role", Ended::Denied));
+    assert_eq!(
+        (row.action().as_str(), row.ended()),
+        ("person.role", Ended::Denied)
+    );
     assert_eq!(row.actor(), &audit_log::Actor::Id(member.actor));
-    let found = site.store.read(move |txn| person::get(txn, member.person)).await.unwrap();
+    let found = site
+        .store
+        .read(move |txn| person::get(txn, member.person))
+        .await
+        .unwrap();
     assert_eq!(found.unwrap().role, Role::Member);
 }
 
@@ -65,15 +101,27 @@ async fn the_role_is_the_databases_and_not_the_callers() {
     let first = site.sign_in("ada", Role::Admin, MONDAY).await.person;
     let second = site.sign_in("grace", Role::Admin, MONDAY).await.person;
     let demote = Act::new(confirmed(first, MONDAY), Action::SetRole, MONDAY);
-    site.store.write(demote, move |txn| person::set_role(txn, second, Role::Lead)).await.unwrap();
+    site.store
+        .write(demote, move |txn| person::set_role(txn, second, Role::Lead))
+        .await
+        .unwrap();
     let act = Act::new(confirmed(second, MONDAY), Action::SetRole, MONDAY);
-    let late = site.store.write(act, move |txn| person::set_role(txn, first, Role::Lead)).await;
+    let late = site
+        .store
+        .write(act, move |txn| person::set_role(txn, first, Role::Lead))
+        .await;
     assert!(matches!(late, Err(Error::Forbidden { .. })));
 
     let disable = Act::new(confirmed(first, MONDAY), Action::DisablePerson, MONDAY);
-    site.store.write(disable, move |txn| person::set_active(txn, second, false)).await.unwrap();
+    site.store
+        .write(disable, move |txn| person::set_active(txn, second, false))
+        .await
+        .unwrap();
     let act = Act::new(by(second), Action::SignOut, MONDAY);
-    assert!(matches!(site.store.write(act, |_| Ok(())).await, Err(Error::Disabled)));
+    assert!(matches!(
+        site.store.write(act, |_| Ok(())).await,
+        Err(Error::Disabled)
+    ));
 }
 
 #[tokio::test]
@@ -87,7 +135,10 @@ async fn a_confirmation_is_good_for_five_minutes_and_never_from_the_future() {
         (Some(MONDAY + 1), false),
         (None, false),
     ] {
-        let actor = Actor::Person { person: admin, confirmed_at };
+        let actor = Actor::Person {
+            person: admin,
+            confirmed_at,
+        };
         let act = Act::new(actor, Action::ExportAudit, MONDAY);
         let done = site.store.write(act, |_| Ok(())).await;
         match done {
@@ -106,17 +157,21 @@ async fn together<T: Send + 'static>(
     writes: Vec<std::pin::Pin<Box<dyn Future<Output = T> + Send>>>,
 ) -> Vec<T> {
     let (go, wait) = std::sync::mpsc::channel::<()>();
+    let (began, begun) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     let store = site.store.clone();
     let first = tokio::spawn(async move {
         let stop = move |_: &mut WriteTxn<'_>| {
-            // Ends at once when it is run again: the sender is gone then.
+            began.send(()).unwrap();
             assert!(wait.lock().unwrap().recv().is_err());
             Ok(())
         };
-        store.chore(Chore::Outbox, stop).await
+        store.chore(Chore::Expire, stop).await
     });
-    tokio::task::yield_now().await;
+    // Its own group is closed once it runs.
+    while begun.try_recv().is_err() {
+        tokio::task::yield_now().await;
+    }
     let running: Vec<_> = writes.into_iter().map(tokio::spawn).collect();
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -150,7 +205,11 @@ async fn pushes_that_wait_share_one_commit_and_each_is_answered_after_it() {
         let store = site.store.clone();
         writes.push(Box::pin(async move {
             let body = push(stream, vec![seen(1, "rust-borrow-checker", MONDAY)]);
-            let reply = store.push(call(who.device, MONDAY), body).await.unwrap().unwrap();
+            let reply = store
+                .push(call(who.device, MONDAY), body)
+                .await
+                .unwrap()
+                .unwrap();
             // Seen by another connection as soon as it is answered.
             let counts = store.counts(MONDAY).await.unwrap();
             (reply.head, counts.deltas)
@@ -190,13 +249,21 @@ async fn one_that_fails_or_panics_does_not_undo_its_neighbours() {
     assert_eq!(done, [Ok(()), Err("S011"), Err("S020"), Ok(())]);
     let mut roles = Vec::new();
     for person in people {
-        let found = site.store.read(move |txn| person::get(txn, person)).await.unwrap();
+        let found = site
+            .store
+            .read(move |txn| person::get(txn, person))
+            .await
+            .unwrap();
         roles.push(found.unwrap().role);
     }
     assert_eq!(roles, [Role::Lead, Role::Member, Role::Member, Role::Lead]);
     assert_eq!(commits(&site).await - before, 1);
     let numbers: Vec<_> = site.audit().await.iter().map(|row| row.entry.n).collect();
-    assert_eq!(numbers, (1..=numbers.len() as u64).collect::<Vec<_>>(), "no hole");
+    assert_eq!(
+        numbers,
+        (1..=numbers.len() as u64).collect::<Vec<_>>(),
+        "no hole"
+    );
 }
 
 #[tokio::test]
@@ -215,7 +282,47 @@ fn the_blocking_twins_do_the_same() {
         link_token::put(txn, &[1; 32], link_token::Purpose::FirstAdmin, MONDAY)
     };
     site.store.write_blocking(act, put).unwrap();
-    site.store.chore_blocking(Chore::Expire, |_| Ok(())).unwrap();
-    let state = site.store.read_blocking(|txn| link_token::peek(txn, &[1; 32], MONDAY)).unwrap();
+    site.store
+        .chore_blocking(Chore::Expire, |_| Ok(()))
+        .unwrap();
+    let state = site
+        .store
+        .read_blocking(|txn| link_token::peek(txn, &[1; 32], MONDAY))
+        .unwrap();
     assert!(matches!(state, link_token::LinkState::Good { .. }));
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_and_nothing_is_changed() {
+    let mut site = Site::new();
+    let ada = site.engineer("ada", MONDAY).await;
+    site.push(
+        ada.device,
+        MONDAY,
+        push(1, vec![seen(1, "pg-advisory-locks", MONDAY)]),
+    )
+    .await;
+    // No page more than there are: what a full disk is to SQLite.
+    static NO_ROOM: engine::Statement =
+        engine::Statement::common("no_room", "PRAGMA max_page_count = 1");
+    static ROOM: engine::Statement =
+        engine::Statement::common("room", "PRAGMA max_page_count = 1000000");
+    let limit = |statement: &'static engine::Statement| {
+        site.store.chore(Chore::Expire, move |txn| {
+            one::<i64>(txn, statement, params![], "set a limit").map(drop)
+        })
+    };
+    limit(&NO_ROOM).await.unwrap();
+    let many = (2..=400)
+        .map(|i| seen(i, "pg-advisory-locks", MONDAY))
+        .collect();
+    let full = site
+        .store
+        .push(call(ada.device, MONDAY), push(1, many))
+        .await;
+    assert!(matches!(full, Err(Error::DiskFull { .. })), "{full:?}");
+    assert_eq!(site.store.counts(MONDAY).await.unwrap().deltas, 1);
+    limit(&ROOM).await.unwrap();
+    let again = push(1, vec![seen(2, "pg-advisory-locks", MONDAY)]);
+    assert_eq!(site.push(ada.device, MONDAY, again).await.head, 2);
 }

@@ -42,19 +42,36 @@ async fn make(site: &Site, at: i64) -> Result<kernel::aggregate::Snapshot> {
 async fn twelve_engineers_see_figures_on_the_third_monday() {
     let mut site = Site::new();
     organisation(&mut site, 12).await;
-    let first = site.store.read(|txn| snapshot::first_figures(txn)).await.unwrap();
+    let first = site
+        .store
+        .read(|txn| snapshot::first_figures(txn))
+        .await
+        .unwrap();
     assert_eq!(first, Some((MONDAY + 2 * WEEK) / DAY));
     assert_eq!(make(&site, MONDAY + WEEK).await.unwrap().counted, 0);
     let made = make(&site, MONDAY + 2 * WEEK).await.unwrap();
     assert_eq!(made.counted, 12);
     assert_eq!(made.rows.len(), 1);
     assert_eq!(made.rows[0].exposed, 12);
-    assert!(matches!(made.rows[0].says, Published::Figures { n_demonstrated: 6, .. }));
-    let newest = site.store.read(|txn| snapshot::newest(txn, 5)).await.unwrap();
+    assert!(matches!(
+        made.rows[0].says,
+        Published::Figures {
+            n_demonstrated: 6,
+            ..
+        }
+    ));
+    let newest = site
+        .store
+        .read(|txn| snapshot::newest(txn, 5))
+        .await
+        .unwrap();
     assert_eq!(newest.len(), 2);
     assert_eq!(newest[0], made);
     let rows = site.audit().await;
-    assert_eq!(rows.last().unwrap().entry.row.action().as_str(), "snapshot.make");
+    assert_eq!(
+        rows.last().unwrap().entry.row.action().as_str(),
+        "snapshot.make"
+    );
 }
 
 #[tokio::test]
@@ -62,9 +79,18 @@ async fn a_snapshot_is_made_once_and_on_mondays_in_order() {
     let mut site = Site::new();
     organisation(&mut site, 1).await;
     make(&site, MONDAY + 2 * WEEK).await.unwrap();
-    assert_eq!(make(&site, MONDAY + 2 * WEEK).await.unwrap_err().code(), "S015");
+    assert_eq!(
+        make(&site, MONDAY + 2 * WEEK).await.unwrap_err().code(),
+        "S015"
+    );
     assert_eq!(make(&site, MONDAY + WEEK).await.unwrap_err().code(), "S024");
-    assert_eq!(make(&site, MONDAY + 2 * WEEK + DAY).await.unwrap_err().code(), "S024");
+    assert_eq!(
+        make(&site, MONDAY + 2 * WEEK + DAY)
+            .await
+            .unwrap_err()
+            .code(),
+        "S024"
+    );
     make(&site, MONDAY + 3 * WEEK).await.unwrap();
 }
 
@@ -93,7 +119,10 @@ async fn who_leaves_the_figures_is_in_no_later_snapshot() {
     }
     let next = make(&site, MONDAY + 3 * WEEK).await.unwrap();
     assert_eq!(next.counted, 10);
-    assert!(matches!(next.rows[0].says, Published::Between { .. }), "a band hides who left");
+    assert!(
+        matches!(next.rows[0].says, Published::Between { .. }),
+        "a band hides who left"
+    );
 }
 
 #[tokio::test]
@@ -106,7 +135,11 @@ async fn evidence_from_after_a_monday_is_not_in_its_snapshot() {
         site.push(who.device, late, body).await;
     }
     let act = Act::new(Actor::System, Action::MakeSnapshot, late + HOUR);
-    let made = site.store.make_snapshot(act, (MONDAY + 2 * WEEK) / DAY, figures()).await.unwrap();
+    let made = site
+        .store
+        .make_snapshot(act, (MONDAY + 2 * WEEK) / DAY, figures())
+        .await
+        .unwrap();
     assert_eq!(made.rows.len(), 1);
     let next = make(&site, MONDAY + 3 * WEEK).await.unwrap();
     assert_eq!(next.rows.len(), 2);
@@ -119,7 +152,8 @@ async fn puppets_that_push_a_year_at_once_do_not_count() {
     for n in 0..12 {
         let who = site.engineer(&format!("puppet-{n}"), now).await;
         let deltas = (1..=14).map(|i| seen(i, "pg-advisory-locks", MONDAY + i as i64 * DAY - DAY));
-        site.push(who.device, now, push(n + 1, deltas.collect())).await;
+        site.push(who.device, now, push(n + 1, deltas.collect()))
+            .await;
     }
     assert_eq!(make(&site, MONDAY + 5 * WEEK).await.unwrap().counted, 0);
 }
@@ -128,7 +162,12 @@ async fn puppets_that_push_a_year_at_once_do_not_count() {
 async fn only_a_sample_may_set_a_first_sync_in_the_past() {
     for (mut site, expected) in [(Site::new(), Err("S011")), (Site::sample(), Ok(()))] {
         let who = site.engineer("ada", MONDAY).await;
-        site.push(who.device, MONDAY, push(1, vec![seen(1, "pg-advisory-locks", MONDAY)])).await;
+        site.push(
+            who.device,
+            MONDAY,
+            push(1, vec![seen(1, "pg-advisory-locks", MONDAY)]),
+        )
+        .await;
         let act = Act::new(Actor::Console, Action::LoadSample, MONDAY);
         let set = site.store.write(act, move |txn| {
             let subject = subject::of_device(txn, who.device)?;
@@ -137,20 +176,36 @@ async fn only_a_sample_may_set_a_first_sync_in_the_past() {
         assert_eq!(set.await.map_err(|error| error.code()), expected);
     }
     let mut site = Site::sample();
-    let fresh = person::Fresh { person: PersonId::from_bytes(site.draw()), actor: site.draw() };
+    let fresh = person::Fresh {
+        person: PersonId::from_bytes(site.draw()),
+        actor: site.draw(),
+    };
     let act = Act::new(Actor::System, Action::StartServer, MONDAY);
     let made = site.store.write(act, move |txn| {
         person::create_local(txn, "Invented", None, Role::Member, fresh)
     });
-    assert!(matches!(made.await, Err(Error::NotSample)), "in the sample's own action alone");
+    assert!(
+        matches!(made.await, Err(Error::NotSample)),
+        "in the sample's own action alone"
+    );
 }
 
 #[tokio::test]
 async fn a_lease_that_ran_out_is_taken_over_and_its_late_owner_told() {
     let site = Site::new();
-    const JOB: Job = Job { job: "test", bucket: 3, as_of: 20_458 };
-    let claim = |now| site.store.chore(Chore::Snapshot, move |txn| job::claim(txn, JOB, now, 60));
-    let finish = |fence| site.store.chore(Chore::Snapshot, move |txn| job::finish(txn, JOB, fence));
+    const JOB: Job = Job {
+        job: "test",
+        bucket: 3,
+        as_of: 20_458,
+    };
+    let claim = |now| {
+        site.store
+            .chore(Chore::Snapshot, move |txn| job::claim(txn, JOB, now, 60))
+    };
+    let finish = |fence| {
+        site.store
+            .chore(Chore::Snapshot, move |txn| job::finish(txn, JOB, fence))
+    };
     assert_eq!(claim(100).await.unwrap(), Some(1));
     assert_eq!(claim(159).await.unwrap(), None);
     assert_eq!(claim(160).await.unwrap(), Some(2));

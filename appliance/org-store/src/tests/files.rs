@@ -4,7 +4,10 @@ use super::*;
 use std::os::unix::fs::PermissionsExt;
 
 fn open(path: &std::path::Path, key: [u8; 32], check: Check) -> Result<Store> {
-    let options = Options { check, ..Options::default() };
+    let options = Options {
+        check,
+        ..Options::default()
+    };
     Store::open(path, Key::new(key), options, link_key())
 }
 
@@ -13,9 +16,16 @@ fn a_store_is_there_again_after_it_was_closed() {
     let Site { dir, store, .. } = Site::sample();
     let path = dir.path().join("store.db");
     drop(store);
-    assert!(!path.with_extension("db-wal").exists(), "the log went into the file");
+    assert!(
+        !path.with_extension("db-wal").exists(),
+        "the log went into the file"
+    );
     let store = open(&path, KEY, Check::Full).unwrap();
-    let expected = Meta { store: StoreId::from_bytes([9; 16]), generation: 1, sample: true };
+    let expected = Meta {
+        store: StoreId::from_bytes([9; 16]),
+        generation: 1,
+        sample: true,
+    };
     assert_eq!(store.meta(), expected);
 }
 
@@ -27,7 +37,10 @@ fn another_key_is_refused_and_the_file_is_left_alone() {
     let before = std::fs::read(&path).unwrap();
     let error = open(&path, [8; 32], Check::Quick).err().unwrap();
     assert_eq!(error.code(), "S013");
-    assert!(error.to_string().contains("cannot be read with this key"), "{error}");
+    assert!(
+        error.to_string().contains("cannot be read with this key"),
+        "{error}"
+    );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
@@ -39,14 +52,28 @@ fn a_file_of_somebody_else_is_refused() {
     std::fs::write(&path, "not a database, not at all".repeat(400)).unwrap();
     assert_eq!(open(&path, KEY, Check::Quick).err().unwrap().code(), "S013");
     std::fs::write(&path, "").unwrap();
-    assert_eq!(open(&path, KEY, Check::Quick).err().unwrap().code(), "S001", "never begun");
+    assert_eq!(
+        open(&path, KEY, Check::Quick).err().unwrap().code(),
+        "S001",
+        "never begun"
+    );
 }
 
 #[test]
 fn a_store_is_never_made_over_another() {
     let site = Site::new();
-    let new = NewStore { store: StoreId::from_bytes([1; 16]), sample: false, now: MONDAY };
-    let again = Store::create(&site.path(), Key::new(KEY), new, Options::default(), link_key());
+    let new = NewStore {
+        store: StoreId::from_bytes([1; 16]),
+        sample: false,
+        now: MONDAY,
+    };
+    let again = Store::create(
+        &site.path(),
+        Key::new(KEY),
+        new,
+        Options::default(),
+        link_key(),
+    );
     assert_eq!(again.err().unwrap().code(), "S015");
 }
 
@@ -55,12 +82,15 @@ fn a_newer_file_is_refused_before_anything_is_written() {
     let Site { dir, store, .. } = Site::new();
     let path = dir.path().join("store.db");
     drop(store);
-    let turn = engine::sqlite::turn();
-    beside(&path).execute("INSERT INTO migration (version) VALUES (2)", []).unwrap();
-    drop(turn);
+    beside(&path)
+        .execute("INSERT INTO migration (version) VALUES (2)", [])
+        .unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = open(&path, KEY, Check::Quick).err().unwrap();
-    assert!(matches!(error, Error::SchemaTooNew { found: 2, known: 1 }), "{error}");
+    assert!(
+        matches!(error, Error::SchemaTooNew { found: 2, known: 1 }),
+        "{error}"
+    );
     assert_eq!(error.code(), "S004");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
@@ -91,12 +121,12 @@ fn the_file_shows_nothing_without_its_key() {
         assert!(!holds(&bytes, b"CREATE TABLE"));
         assert!(!holds(&bytes, b"store.init"));
     }
-    let turn = engine::sqlite::turn();
     let plain = rusqlite::Connection::open(&path).unwrap();
-    let read = plain.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+    let read = plain.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| {
+        row.get::<_, i64>(0)
+    });
     assert!(read.is_err());
     drop(plain);
-    drop(turn);
     assert!(holds(&raw(&path), b"store.init"), "and with it, it does");
 }
 
@@ -110,9 +140,8 @@ fn commits_are_flushed_and_removed_rows_are_overwritten() {
             "pragma",
             Box::leak(format!("PRAGMA {name}").into_boxed_str()),
         )));
-        let read = move |txn: &mut WriteTxn<'_>| {
-            one::<i64>(txn, statement, params![], "read a setting")
-        };
+        let read =
+            move |txn: &mut WriteTxn<'_>| one::<i64>(txn, statement, params![], "read a setting");
         store.chore_blocking(Chore::Expire, read).unwrap()
     };
     assert_eq!(pragma("synchronous"), 2);
@@ -124,7 +153,9 @@ fn commits_are_flushed_and_removed_rows_are_overwritten() {
 fn who_reads_cannot_write() {
     let site = Site::new();
     let wrote = site.store.read_blocking(|txn| {
-        let rows = txn.connection.execute(sql!("../meta/raise_generation"), params![9_i64]);
+        let rows = txn
+            .connection
+            .execute(sql!("../meta/raise_generation"), params![9_i64]);
         rows.doing("write through a reader")
     });
     assert_eq!(wrote.unwrap_err().code(), "S005");
@@ -133,23 +164,27 @@ fn who_reads_cannot_write() {
 #[test]
 fn schema_sql_is_the_sum_of_the_migrations() {
     let site = Site::new();
-    let _turn = engine::sqlite::turn();
     let connection = beside(&site.path());
     let mut all = connection
         .prepare("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type DESC, name")
         .unwrap();
-    let texts: Vec<String> =
-        all.query_map([], |row| row.get(0)).unwrap().map(|row| row.unwrap()).collect();
+    let texts: Vec<String> = all
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(|row| row.unwrap())
+        .collect();
     let replayed = texts.join(";\n\n") + ";\n";
     let written = include_str!("../../migrations/schema.sql");
     let (_, written) = written.split_once("\n\n").unwrap();
-    assert!(written == replayed, "migrations/schema.sql should be, after its header:\n{replayed}");
+    assert!(
+        written == replayed,
+        "migrations/schema.sql should be, after its header:\n{replayed}"
+    );
 }
 
 #[test]
 fn every_table_is_stored_by_its_key_and_every_personal_one_begins_with_subject() {
     let site = Site::new();
-    let _turn = engine::sqlite::turn();
     let connection = beside(&site.path());
     let mut all = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
@@ -160,14 +195,22 @@ fn every_table_is_stored_by_its_key_and_every_personal_one_begins_with_subject()
         .map(|row| row.unwrap())
         .collect();
     for (name, text) in &tables {
-        assert!(text.ends_with("WITHOUT ROWID"), "{name} keeps the order of insertion");
-        assert!(!text.contains("INTEGER") && !text.contains("AUTOINCREMENT"), "{name}");
+        assert!(
+            text.ends_with("WITHOUT ROWID"),
+            "{name} keeps the order of insertion"
+        );
+        assert!(
+            !text.contains("INTEGER") && !text.contains("AUTOINCREMENT"),
+            "{name}"
+        );
     }
     for name in ["subject", "stream", "delta", "pair"] {
         let key: String = connection
-            .query_row("SELECT name FROM pragma_table_info(?1) WHERE pk = 1", [name], |row| {
-                row.get(0)
-            })
+            .query_row(
+                "SELECT name FROM pragma_table_info(?1) WHERE pk = 1",
+                [name],
+                |row| row.get(0),
+            )
             .unwrap();
         assert_eq!(key, "subject", "{name}");
     }
@@ -183,7 +226,9 @@ fn only_the_engine_names_a_driver() {
                 visit(&path, found);
             } else if name.ends_with(".rs") {
                 let text = std::fs::read_to_string(&path).unwrap();
-                let mut code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                let mut code = text
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"));
                 if code.any(|line| line.contains("rusqlite")) {
                     found.push(name);
                 }
@@ -191,6 +236,9 @@ fn only_the_engine_names_a_driver() {
         }
     }
     let mut found = Vec::new();
-    visit(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    visit(
+        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut found,
+    );
     assert_eq!(found, ["sqlite.rs"]);
 }

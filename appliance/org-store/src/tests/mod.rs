@@ -46,11 +46,19 @@ impl Site {
 
     fn made(sample: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let new = NewStore { store: StoreId::from_bytes([9; 16]), sample, now: MONDAY };
+        let new = NewStore {
+            store: StoreId::from_bytes([9; 16]),
+            sample,
+            now: MONDAY,
+        };
         let path = dir.path().join("store.db");
         let store =
             Store::create(&path, Key::new(KEY), new, Options::default(), link_key()).unwrap();
-        Self { dir, store, drawn: 0 }
+        Self {
+            dir,
+            store,
+            drawn: 0,
+        }
     }
 
     fn path(&self) -> PathBuf {
@@ -69,7 +77,10 @@ impl Site {
     }
 
     async fn sign_in(&mut self, name: &str, role: Role, at: i64) -> person::Person {
-        let fresh = person::Fresh { person: PersonId::from_bytes(self.draw()), actor: self.draw() };
+        let fresh = person::Fresh {
+            person: PersonId::from_bytes(self.draw()),
+            actor: self.draw(),
+        };
         let who = person::SignIn {
             issuer: "https://idp.example".to_owned(),
             sub: format!("sub-{name}"),
@@ -79,7 +90,10 @@ impl Site {
             fresh,
         };
         let act = Act::new(Actor::Nobody, Action::SignIn, at);
-        self.store.write(act, move |txn| person::sign_in(txn, &who)).await.unwrap()
+        self.store
+            .write(act, move |txn| person::sign_in(txn, &who))
+            .await
+            .unwrap()
     }
 
     async fn enrol(&mut self, person: PersonId, at: i64) -> DeviceId {
@@ -97,7 +111,9 @@ impl Site {
             expires: at + 600,
         };
         self.store
-            .chore(Chore::StartEnrolment, move |txn| enrolment::start(txn, &new))
+            .chore(Chore::StartEnrolment, move |txn| {
+                enrolment::start(txn, &new)
+            })
             .await
             .unwrap();
         let device = DeviceId::from_bytes(self.draw());
@@ -111,22 +127,35 @@ impl Site {
             collect_until: at + 600,
         };
         let act = Act::new(by(person), Action::ApproveDevice, at);
-        self.store.write(act, move |txn| enrolment::approve(txn, &yes)).await.unwrap();
+        self.store
+            .write(act, move |txn| enrolment::approve(txn, &yes))
+            .await
+            .unwrap();
         device
     }
 
     async fn engineer(&mut self, name: &str, at: i64) -> Engineer {
         let person = self.sign_in(name, Role::Member, at).await.person;
-        Engineer { person, device: self.enrol(person, at).await }
+        Engineer {
+            person,
+            device: self.enrol(person, at).await,
+        }
     }
 
     async fn push(&self, device: DeviceId, now: i64, push: v1::Push) -> v1::PushReply {
-        self.store.push(call(device, now), push).await.unwrap().unwrap()
+        self.store
+            .push(call(device, now), push)
+            .await
+            .unwrap()
+            .unwrap()
     }
 
     async fn audit(&self) -> Vec<audit_log::ChainedRow> {
         self.store.chain_audit(None, MONDAY).await.unwrap();
-        self.store.read(|txn| audit::page(txn, 1, 10_000)).await.unwrap()
+        self.store
+            .read(|txn| audit::page(txn, 1, 10_000))
+            .await
+            .unwrap()
     }
 
     /// Every value of every table, and every page as it lies in the file, decrypted.
@@ -140,15 +169,27 @@ fn link_key() -> Arc<dyn LinkKey> {
 }
 
 fn by(person: PersonId) -> Actor {
-    Actor::Person { person, confirmed_at: None }
+    Actor::Person {
+        person,
+        confirmed_at: None,
+    }
 }
 
 fn confirmed(person: PersonId, at: i64) -> Actor {
-    Actor::Person { person, confirmed_at: Some(at) }
+    Actor::Person {
+        person,
+        confirmed_at: Some(at),
+    }
 }
 
 fn call(device: DeviceId, now: i64) -> SyncCall {
-    SyncCall { device, now, catalogue: 1, poll_s: 3600, knows: Arc::new(|_| true) }
+    SyncCall {
+        device,
+        now,
+        catalogue: 1,
+        poll_s: 3600,
+        knows: Arc::new(|_| true),
+    }
 }
 
 fn seen(i: u64, concept: &str, at: i64) -> v1::Delta {
@@ -187,29 +228,40 @@ fn retract(i: u64, concept: &str, at: i64) -> v1::Delta {
 
 fn push(stream: u8, deltas: Vec<v1::Delta>) -> v1::Push {
     let base = deltas[0].i;
-    v1::Push { v: 1, stream: StreamId::new([stream; 16]), base, catalogue: 1, deltas }
+    v1::Push {
+        v: 1,
+        stream: StreamId::new([stream; 16]),
+        base,
+        catalogue: 1,
+        deltas,
+    }
 }
 
-/// Opens the file beside the store, as somebody who has its key would. Whoever uses it takes its
-/// turn inside the driver.
+/// Opens the file beside the store, as somebody who has its key would.
 fn beside(path: &std::path::Path) -> rusqlite::Connection {
     let connection = rusqlite::Connection::open(path).unwrap();
-    connection.pragma_update(None, "key", format!("x'{}'", hex::encode(KEY))).unwrap();
+    connection
+        .pragma_update(None, "key", format!("x'{}'", hex::encode(KEY)))
+        .unwrap();
     connection
 }
 
 fn dump(path: &std::path::Path) -> (String, Vec<u8>) {
     use rusqlite::types::ValueRef;
-    let turn = engine::sqlite::turn();
     let connection = beside(path);
     let mut text = String::new();
     let mut tables = connection
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
         .unwrap();
-    let names: Vec<String> =
-        tables.query_map([], |row| row.get(0)).unwrap().map(|row| row.unwrap()).collect();
+    let names: Vec<String> = tables
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(|row| row.unwrap())
+        .collect();
     for name in names {
-        let mut all = connection.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let mut all = connection
+            .prepare(&format!("SELECT * FROM {name}"))
+            .unwrap();
         let columns = all.column_count();
         let mut rows = all.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
@@ -229,7 +281,6 @@ fn dump(path: &std::path::Path) -> (String, Vec<u8>) {
     }
     drop(tables);
     drop(connection);
-    drop(turn);
     (text, raw(path))
 }
 
@@ -258,7 +309,8 @@ fn decrypted(page: &[u8]) -> Vec<u8> {
     let mut text = text.to_vec();
     let iv: [u8; 16] = rest[..16].try_into().unwrap();
     let key = DecryptingKey::cbc(UnboundCipherKey::new(&AES_256, &KEY).unwrap()).unwrap();
-    key.decrypt(&mut text, DecryptionContext::Iv128(iv.into())).unwrap();
+    key.decrypt(&mut text, DecryptionContext::Iv128(iv.into()))
+        .unwrap();
     text
 }
 

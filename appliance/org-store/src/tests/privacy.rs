@@ -19,19 +19,28 @@ fn ids(text: &str, of_evidence: bool) -> BTreeSet<String> {
 
 async fn organisation(site: &mut Site) -> Vec<Engineer> {
     let mut people = Vec::new();
-    for (number, name) in ["ada", "grace", "edsger", "barbara", "tony"].into_iter().enumerate() {
+    for (number, name) in ["ada", "grace", "edsger", "barbara", "tony"]
+        .into_iter()
+        .enumerate()
+    {
         let at = MONDAY + number as i64 * 9 * DAY;
         let who = site.engineer(name, at).await;
         for day in 0..5 {
             let at = at + day * DAY;
-            let body = push(number as u8 + 1, vec![seen(day as u64 + 1, "pg-advisory-locks", at)]);
+            let body = push(
+                number as u8 + 1,
+                vec![seen(day as u64 + 1, "pg-advisory-locks", at)],
+            );
             site.push(who.device, at, body).await;
         }
         people.push(who);
     }
     site.store.fold(1, Arc::new(|slug| slug)).await.unwrap();
     site.store.flush_tally(MONDAY + 60 * DAY).await.unwrap();
-    site.store.chain_audit(None, MONDAY + 60 * DAY).await.unwrap();
+    site.store
+        .chain_audit(None, MONDAY + 60 * DAY)
+        .await
+        .unwrap();
     people
 }
 
@@ -42,7 +51,10 @@ async fn no_id_stands_on_both_sides() {
     let (text, _) = site.dump();
     let (evidence, people) = (ids(&text, true), ids(&text, false));
     assert!(evidence.len() > 10 && people.len() > 10);
-    assert_eq!(evidence.intersection(&people).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert_eq!(
+        evidence.intersection(&people).collect::<Vec<_>>(),
+        Vec::<&String>::new()
+    );
 }
 
 #[tokio::test]
@@ -52,15 +64,29 @@ async fn accounts_and_devices_have_no_date_that_can_be_read() {
     site.store.expire(MONDAY + 60 * DAY).await.unwrap();
     let (text, _) = site.dump();
     let days = MONDAY / DAY..MONDAY / DAY + 400;
-    for line in text.lines().filter(|l| l.starts_with("person|") || l.starts_with("device|")) {
-        for value in line.split('|').filter_map(|value| value.parse::<i64>().ok()) {
-            assert!(!days.contains(&value) && !days.contains(&(value / DAY)), "{line}");
+    for line in text
+        .lines()
+        .filter(|l| l.starts_with("person|") || l.starts_with("device|"))
+    {
+        for value in line
+            .split('|')
+            .filter_map(|value| value.parse::<i64>().ok())
+        {
+            assert!(
+                !days.contains(&value) && !days.contains(&(value / DAY)),
+                "{line}"
+            );
         }
     }
     assert!(!text.lines().any(|line| line.starts_with("enrolment|")));
     // Who holds k_link reads them.
     let device = people[1].device;
-    let found = site.store.read(move |txn| device::get(txn, device)).await.unwrap().unwrap();
+    let found = site
+        .store
+        .read(move |txn| device::get(txn, device))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.last_seen, Some(MONDAY / DAY + 9 + 4));
     assert_eq!(found.enrolled_month, 20_454);
 }
@@ -85,11 +111,23 @@ async fn a_sealed_length_says_nothing() {
 async fn acts_on_ones_own_graph_and_devices_hide_who_and_when() {
     let mut site = Site::new();
     let ada = site.engineer("ada", MONDAY).await;
-    for action in [Action::ViewOwnGraph, Action::ExportOwn, Action::SetAggregate] {
+    for action in [
+        Action::ViewOwnGraph,
+        Action::ExportOwn,
+        Action::SetAggregate,
+    ] {
         let act = Act::new(by(ada.person), action, MONDAY + 4_321);
-        site.store.write(act, |txn| txn.subject().map(drop)).await.unwrap();
+        site.store
+            .write(act, |txn| txn.subject().map(drop))
+            .await
+            .unwrap();
     }
-    let found = site.store.read(move |txn| person::get(txn, ada.person)).await.unwrap().unwrap();
+    let found = site
+        .store
+        .read(move |txn| person::get(txn, ada.person))
+        .await
+        .unwrap()
+        .unwrap();
     let rows = site.audit().await;
     let own: Vec<_> = rows.iter().filter(|row| row.seq > 1).collect();
     assert_eq!(own.len(), 5, "sign-in, approval and three more");
@@ -97,7 +135,11 @@ async fn acts_on_ones_own_graph_and_devices_hide_who_and_when() {
         assert!(matches!(row.entry.row.actor(), audit_log::Actor::Sealed(_)));
         assert_eq!(row.entry.row.at() % HOUR, 0);
         let body = row.entry.canonical().unwrap();
-        for id in [found.actor, *found.person.as_bytes(), *ada.device.as_bytes()] {
+        for id in [
+            found.actor,
+            *found.person.as_bytes(),
+            *ada.device.as_bytes(),
+        ] {
             assert!(!body.contains(&hex::encode(id)), "{body}");
         }
     }
@@ -112,7 +154,12 @@ async fn two_sealed_rows_of_one_person_look_unlike() {
         site.store.write(act, |_| Ok(())).await.unwrap();
     }
     let rows = site.audit().await;
-    let actors: Vec<_> = rows.iter().rev().take(2).map(|row| row.entry.row.actor()).collect();
+    let actors: Vec<_> = rows
+        .iter()
+        .rev()
+        .take(2)
+        .map(|row| row.entry.row.actor())
+        .collect();
     assert_ne!(actors[0], actors[1]);
 }
 
@@ -121,16 +168,28 @@ async fn a_push_changes_no_row_on_the_persons_side() {
     let mut site = Site::new();
     let ada = site.engineer("ada", MONDAY).await;
     let others = |text: &str| {
-        let kept = text.lines().filter(|line| !EVIDENCE.iter().any(|t| line.starts_with(t)));
+        let kept = text
+            .lines()
+            .filter(|line| !EVIDENCE.iter().any(|t| line.starts_with(t)));
         kept.map(str::to_owned).collect::<Vec<_>>()
     };
     let before = others(&site.dump().0);
-    site.push(ada.device, MONDAY, push(1, vec![seen(1, "pg-advisory-locks", MONDAY)])).await;
+    site.push(
+        ada.device,
+        MONDAY,
+        push(1, vec![seen(1, "pg-advisory-locks", MONDAY)]),
+    )
+    .await;
     assert_eq!(others(&site.dump().0), before);
 
     site.store.flush_tally(MONDAY + 100).await.unwrap();
     let device = ada.device;
-    let found = site.store.read(move |txn| device::get(txn, device)).await.unwrap().unwrap();
+    let found = site
+        .store
+        .read(move |txn| device::get(txn, device))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(found.last_seen, Some(MONDAY / DAY));
     assert_eq!(site.store.counts(MONDAY).await.unwrap().syncs_today, 1);
 }
@@ -154,7 +213,10 @@ async fn a_day_of_syncs_is_one_audit_row_for_the_whole_site() {
     let rows = site.audit().await;
     assert_eq!(rows.len(), before + 1);
     let row = &rows.last().unwrap().entry.row;
-    assert_eq!((row.action().as_str(), row.actor()), ("sync.count", &audit_log::Actor::System));
+    assert_eq!(
+        (row.action().as_str(), row.actor()),
+        ("sync.count", &audit_log::Actor::System)
+    );
     let syncs = &row.detail()[&audit_log::Word::fixed("syncs")];
     assert_eq!(syncs, &audit_log::Value::Int(3));
 }
@@ -178,11 +240,18 @@ async fn after_a_compaction_rows_lie_in_the_order_of_their_keys() {
     let (text, _) = site.dump();
     for table in ["person|", "subject|"] {
         let key = |line: &str| hex::decode(line.split('|').nth(1).unwrap()).unwrap();
-        let mut keys: Vec<_> = text.lines().filter(|l| l.starts_with(table)).map(key).collect();
+        let mut keys: Vec<_> = text
+            .lines()
+            .filter(|l| l.starts_with(table))
+            .map(key)
+            .collect();
         keys.sort();
         // A page is filled from its end, so the smallest key lies last.
         let at = |key: &Vec<u8>| raw.windows(key.len()).position(|window| window == &key[..]);
         let places: Vec<_> = keys.iter().map(at).collect();
-        assert!(places.windows(2).all(|two| two[0] > two[1]), "{table} {places:?}");
+        assert!(
+            places.windows(2).all(|two| two[0] > two[1]),
+            "{table} {places:?}"
+        );
     }
 }

@@ -1,0 +1,1 @@
+UPDATE outbox SET due = $2, tries = tries + 1 WHERE id = $1

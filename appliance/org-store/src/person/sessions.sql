@@ -1,0 +1,1 @@
+SELECT through, created, expires FROM session WHERE person = $1 ORDER BY created
