@@ -29,6 +29,14 @@ pub enum Error {
     /// The store.
     #[error(transparent)]
     Store(#[from] org_store::Error),
+    /// The database does not open. Its own words say why.
+    #[error("{source}")]
+    Open {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: org_store::Error,
+    },
     /// The authority.
     #[error(transparent)]
     Authority(#[from] crate::authority::Error),
@@ -76,12 +84,12 @@ impl Error {
         match self {
             Self::Dir(error) => error.code(),
             Self::Vault(error) => error.code(),
-            Self::Store(error) => error.code(),
+            Self::Store(error) | Self::Open { source: error, .. } => error.code(),
             Self::Authority(error) => error.code(),
             Self::Mixed { .. } => "D006",
             Self::KeyLength => "D007",
             Self::Provider { source, .. } => source.code(),
-            Self::ProviderFile { .. } => "C003",
+            Self::ProviderFile { .. } => "G003",
             Self::Entropy(_) => "D008",
             Self::Audit(error) => error.code(),
         }
@@ -114,12 +122,16 @@ impl Parts {
         let identity = data_dir::identity(dir)?;
         let vault = Vault::open(dir)?;
         let link_keys = LinkKeys::open(&vault)?;
-        let store = Store::open(
+        let opened = Store::open(
             &config.store,
             database_key(&vault)?,
             options,
             link_keys.clone(),
-        )?;
+        );
+        let store = opened.map_err(|source| Error::Open {
+            path: config.store.clone(),
+            source,
+        })?;
         let meta = store.meta();
         if meta.store != identity.store {
             return Err(Error::Mixed {

@@ -158,7 +158,7 @@ impl Error {
                 "Use the newer program again; nothing was changed by this one.".into()
             }
             Self::StoreDamaged { .. } => {
-                "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds."
+                "Move graph.db away, enrol anew and run `aiworklab sync`: the appliance gives back what it holds."
                     .into()
             }
             Self::NoRandomness => "Look at the system's log; nothing was changed.".into(),
@@ -235,7 +235,7 @@ fn store_fix(source: &rusqlite::Error) -> String {
             "Another aiworklab is at work on it; run this again.".into()
         }
         Some(DatabaseCorrupt | NotADatabase) => {
-            "Move graph.db away and run `aiworklab sync`: the appliance gives back what it holds."
+            "Move graph.db away, enrol anew and run `aiworklab sync`: the appliance gives back what it holds."
                 .into()
         }
         _ => "Check the rights of the folder; nothing was half-written.".into(),

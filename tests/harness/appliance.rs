@@ -50,7 +50,12 @@ impl Appliance {
     #[must_use]
     pub fn start_with(options: Serve) -> Self {
         let home = TempDir::new().expect("a folder can be made");
-        let mut appliance = Self { home, options, child: None, facts: Value::Null };
+        let mut appliance = Self {
+            home,
+            options,
+            child: None,
+            facts: Value::Null,
+        };
         let mut init = vec!["init", "--organisation", "Test organisation"];
         if appliance.options.sample || appliance.options.filled {
             init.push("--sample");
@@ -63,10 +68,14 @@ impl Appliance {
         let mut config = std::fs::read_to_string(&path).expect("init wrote a configuration");
         for (key, value) in &appliance.options.settings {
             let commented = format!("\n#{key} = ");
-            assert!(config.contains(&commented), "{key} stands in the configuration");
+            assert!(
+                config.contains(&commented),
+                "{key} stands in the configuration"
+            );
             config = config.replacen(&commented, &format!("\n{key} = {value} # "), 1);
         }
-        std::fs::write(&path, config + "\n" + &appliance.options.config).expect("it can be changed");
+        std::fs::write(&path, config + "\n" + &appliance.options.config)
+            .expect("it can be changed");
         appliance.serve();
         appliance
     }
@@ -110,10 +119,18 @@ impl Appliance {
     /// # Panics
     /// If it does not.
     pub fn serve(&mut self) {
-        let log = File::options().create(true).append(true).open(self.log_path());
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log_path());
         let log = log.expect("a log can be written");
         // Served again, it stays where its devices know it to be.
-        let stays = |port: &str| self.facts[port].as_str().unwrap_or("127.0.0.1:0").to_owned();
+        let stays = |port: &str| {
+            self.facts[port]
+                .as_str()
+                .unwrap_or("127.0.0.1:0")
+                .to_owned()
+        };
         let (people, devices) = (stays("people"), stays("devices"));
         let mut serve = match self.options.under.split_first() {
             None => Command::new(program(Program::Appliance)),
@@ -124,7 +141,14 @@ impl Appliance {
             }
         };
         serve
-            .args(["serve", "--json", "--people", &people, "--devices", &devices])
+            .args([
+                "serve",
+                "--json",
+                "--people",
+                &people,
+                "--devices",
+                &devices,
+            ])
             .arg("--data-dir")
             .arg(self.data())
             .env_clear()
@@ -157,7 +181,11 @@ impl Appliance {
         if let Some(mut child) = self.child.take() {
             self.signal(Signal::TERM);
             let status = child.wait().expect("serve can be waited for");
-            assert!(status.success(), "serve ended with {status}\n{}", self.log());
+            assert!(
+                status.success(),
+                "serve ended with {status}\n{}",
+                self.log()
+            );
         }
     }
 
@@ -187,7 +215,9 @@ impl Appliance {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.facts["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok());
+        let pid = self.facts["pid"]
+            .as_i64()
+            .and_then(|pid| i32::try_from(pid).ok());
         if let Some(pid) = pid.and_then(Pid::from_raw) {
             let _ = kill_process(pid, signal);
         }
@@ -196,13 +226,19 @@ impl Appliance {
     /// The people's base URL.
     #[must_use]
     pub fn people(&self) -> String {
-        format!("https://{}", self.facts["people"].as_str().unwrap_or_default())
+        format!(
+            "https://{}",
+            self.facts["people"].as_str().unwrap_or_default()
+        )
     }
 
     /// The people's base URL as the appliance tells it: by its name.
     #[must_use]
     pub fn people_url(&self) -> String {
-        self.facts["people_url"].as_str().unwrap_or_default().to_owned()
+        self.facts["people_url"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The pid of the server itself, whatever it was started under.
@@ -211,20 +247,28 @@ impl Appliance {
     /// If it does not serve.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        let pid = self.facts["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok());
+        let pid = self.facts["pid"]
+            .as_u64()
+            .and_then(|pid| u32::try_from(pid).ok());
         pid.expect("it serves")
     }
 
     /// The devices' base URL.
     #[must_use]
     pub fn devices(&self) -> String {
-        format!("https://{}", self.facts["devices"].as_str().unwrap_or_default())
+        format!(
+            "https://{}",
+            self.facts["devices"].as_str().unwrap_or_default()
+        )
     }
 
     /// `sha256:…` of the root.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        self.facts["ca_fingerprint"].as_str().unwrap_or_default().to_owned()
+        self.facts["ca_fingerprint"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The root certificate, PEM.
@@ -243,9 +287,15 @@ impl Appliance {
         if let Some(email) = email {
             args.extend(["--for", email]);
         }
-        let url = self.json(&args)["url"].as_str().expect("a link has a URL").to_owned();
+        let url = self.json(&args)["url"]
+            .as_str()
+            .expect("a link has a URL")
+            .to_owned();
         // The link names the host as people know it; the test reaches it at its address.
-        let path = url.find("/link/").map(|at| url[at..].to_owned()).expect("a link's path");
+        let path = url
+            .find("/link/")
+            .map(|at| url[at..].to_owned())
+            .expect("a link's path");
         self.people() + &path
     }
 

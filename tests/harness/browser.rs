@@ -26,7 +26,13 @@ impl Page {
     /// If it has another.
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{:?}\n{}", self.headers, self.body);
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{:?}\n{}",
+            self.headers,
+            self.body
+        );
         self
     }
 
@@ -95,11 +101,15 @@ pub(crate) fn trusting_as(root: &Path, keys: Option<&Keys>) -> rustls::ClientCon
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("TLS 1.3 is spoken")
         .with_root_certificates(roots);
-    let Some(Keys { chain, key }) = keys else { return config.with_no_client_auth() };
+    let Some(Keys { chain, key }) = keys else {
+        return config.with_no_client_auth();
+    };
     let chain = CertificateDer::pem_file_iter(chain).expect("a chain is there");
     let chain = chain.map(|one| one.expect("a certificate")).collect();
     let key = PrivateKeyDer::from_pem_file(key).expect("a key is there");
-    config.with_client_auth_cert(chain, key).expect("key and certificate fit")
+    config
+        .with_client_auth_cert(chain, key)
+        .expect("key and certificate fit")
 }
 
 impl Browser {
@@ -114,13 +124,20 @@ impl Browser {
             .redirect(redirect::Policy::none())
             .build()
             .expect("a client can be made");
-        Self { client, base: base.parse().expect("a base URL"), cookies: BTreeMap::new() }
+        Self {
+            client,
+            base: base.parse().expect("a base URL"),
+            cookies: BTreeMap::new(),
+        }
     }
 
     /// The session's cookies, as a `Cookie` header has them.
     #[must_use]
     pub fn cookies(&self) -> String {
-        let pairs = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let pairs = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"));
         pairs.collect::<Vec<_>>().join("; ")
     }
 
@@ -139,13 +156,17 @@ impl Browser {
 
     /// `POST` of a form with these fields alone.
     pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         self.send(Method::POST, path, Some(body), true)
     }
 
     /// The same from a page of another site.
     pub fn post_from_elsewhere(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let body = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
         self.send(Method::POST, path, Some(body), false)
     }
 
@@ -171,7 +192,11 @@ impl Browser {
         }
         if method != Method::GET {
             let origin = self.base.origin().ascii_serialization();
-            let origin = if own { origin } else { "https://elsewhere.example".to_owned() };
+            let origin = if own {
+                origin
+            } else {
+                "https://elsewhere.example".to_owned()
+            };
             request = request.header(header::ORIGIN, origin);
         }
         if let Some(body) = body {
@@ -179,7 +204,10 @@ impl Browser {
             request = request.header(header::CONTENT_TYPE, form).body(body);
         }
         let (status, headers, body) = crate::wait(async {
-            let reply = request.send().await.unwrap_or_else(|error| panic!("{url}: {error:?}"));
+            let reply = request
+                .send()
+                .await
+                .unwrap_or_else(|error| panic!("{url}: {error:?}"));
             let (status, headers) = (reply.status(), reply.headers().clone());
             (status, headers, reply.text().await.unwrap_or_default())
         });
@@ -193,6 +221,10 @@ impl Browser {
                 };
             }
         }
-        Page { status, headers, body }
+        Page {
+            status,
+            headers,
+            body,
+        }
     }
 }

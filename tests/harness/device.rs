@@ -39,7 +39,10 @@ impl Device {
             .use_preconfigured_tls(trusting_as(root, keys))
             .redirect(reqwest::redirect::Policy::none())
             .build();
-        Self { client: client.expect("a client can be made"), base: base.to_owned() }
+        Self {
+            client: client.expect("a client can be made"),
+            base: base.to_owned(),
+        }
     }
 
     /// A request with JSON.
@@ -84,7 +87,11 @@ impl Device {
         crate::wait(async {
             let reply = request.body(body.into()).send().await?;
             let (status, headers) = (reply.status(), reply.headers().clone());
-            Ok(Page { status, headers, body: reply.text().await? })
+            Ok(Page {
+                status,
+                headers,
+                body: reply.text().await?,
+            })
         })
     }
 }
@@ -110,17 +117,25 @@ impl Wire {
         let tcp = TcpStream::connect(address)?;
         tcp.set_nodelay(true)?;
         let port = tcp.local_addr()?.port();
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned();
+        let host = address
+            .rsplit_once(':')
+            .map_or(address, |(host, _)| host)
+            .to_owned();
         let name = ServerName::try_from(host).expect("a host");
         let client = ClientConnection::new(Arc::new(trusting_as(root, keys)), name);
-        Ok(Self { tls: StreamOwned::new(client.expect("a connection"), tcp), port })
+        Ok(Self {
+            tls: StreamOwned::new(client.expect("a connection"), tcp),
+            port,
+        })
     }
 
     /// The key exchange that was agreed on, once something was said.
     #[must_use]
     pub fn key_exchange(&self) -> String {
         let group = self.tls.conn.negotiated_key_exchange_group();
-        group.map(|group| format!("{:?}", group.name())).unwrap_or_default()
+        group
+            .map(|group| format!("{:?}", group.name()))
+            .unwrap_or_default()
     }
 
     /// Sends a request with JSON and reads its answer: status and body.
@@ -142,7 +157,10 @@ impl Wire {
             head.push(byte[0]);
         }
         let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let length = head
             .lines()
             .find_map(|line| line.strip_prefix("content-length:"))
@@ -161,7 +179,10 @@ impl Laptop {
     #[must_use]
     pub fn keys(&self) -> Keys {
         let home = self.home();
-        Keys { chain: home.join("device.pem"), key: home.join("device.key") }
+        Keys {
+            chain: home.join("device.pem"),
+            key: home.join("device.key"),
+        }
     }
 
     /// A program with this machine's key.

@@ -32,7 +32,9 @@ impl Laptop {
     /// If no folder can be made for it.
     #[must_use]
     pub fn new() -> Self {
-        Self { home: TempDir::new().expect("a folder can be made") }
+        Self {
+            home: TempDir::new().expect("a folder can be made"),
+        }
     }
 
     /// Everything that the client keeps.
@@ -55,7 +57,9 @@ impl Laptop {
     /// The same, with this on its standard input.
     pub fn run_with(&self, args: &[&str], stdin: &[u8]) -> Output {
         let mut command = command(Program::Client, args);
-        command.env("AIWORKLAB_HOME", self.home()).env("HOME", self.home.path());
+        command
+            .env("AIWORKLAB_HOME", self.home())
+            .env("HOME", self.home.path());
         run(&mut command, stdin)
     }
 
@@ -72,7 +76,11 @@ impl Laptop {
     pub fn hook(&self, event: &[u8]) {
         let output = self.run_with(&["hook", "claude-code"], event);
         assert_eq!(
-            (output.status, output.stdout.as_str(), output.stderr.as_str()),
+            (
+                output.status,
+                output.stdout.as_str(),
+                output.stderr.as_str()
+            ),
             (0, "", ""),
             "the hook is silent and exits 0"
         );
@@ -106,28 +114,40 @@ impl Laptop {
     #[must_use]
     pub fn begin_enrolment_at(&self, people: &str, appliance: &Appliance, name: &str) -> Enrolling {
         let fingerprint = appliance.fingerprint();
-        let args = ["enrol", people, "--ca-fingerprint", &fingerprint, "--name", name];
+        let args = [
+            "enrol",
+            people,
+            "--ca-fingerprint",
+            &fingerprint,
+            "--name",
+            name,
+        ];
         let mut command = command(Program::Client, args);
-        command.env("AIWORKLAB_HOME", self.home()).env("HOME", self.home.path());
+        command
+            .env("AIWORKLAB_HOME", self.home())
+            .env("HOME", self.home.path());
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the client can be started");
-        let mut out = BufReader::new(child.stdout.take().expect("stdout is piped"));
-        let mut said = String::new();
+        let out = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut enrolling = Enrolling {
+            child,
+            out,
+            said: String::new(),
+            code: String::new(),
+        };
         loop {
-            let from = said.len();
-            if out.read_line(&mut said).expect("the client prints text") == 0 {
-                let mut why = String::new();
-                let _ = child.stderr.take().map(|mut e| e.read_to_string(&mut why));
-                panic!("no code was shown: {said}\n{why}");
+            let from = enrolling.said.len();
+            let Enrolling { out, said, .. } = &mut enrolling;
+            if out.read_line(said).expect("the client prints text") == 0 {
+                panic!("no code was shown: {:?}", enrolling.end());
             }
-            let code = said[from..].split_whitespace().find(|word| is_code(word));
-            if let Some(code) = code {
-                let code = code.to_owned();
-                return Enrolling { child, out, said, code };
+            if let Some(code) = said[from..].split_whitespace().find(|word| is_code(word)) {
+                enrolling.code = code.to_owned();
+                return enrolling;
             }
         }
     }
@@ -148,7 +168,11 @@ impl Laptop {
         let enrolling = self.begin_enrolment_at(people, appliance, name);
         let path = format!("/enrol?code={}", enrolling.code);
         let page = browser.get(&path).expect(200);
-        assert!(page.says(name), "the page names the device\n{}", page.text());
+        assert!(
+            page.says(name),
+            "the page names the device\n{}",
+            page.text()
+        );
         let fields = [("code", enrolling.code.as_str()), ("decision", "approve")];
         let _ = browser.submit(&page, "/enrol", &fields);
         let _ = enrolling.end().ok();
@@ -168,20 +192,30 @@ impl Enrolling {
     /// If it cannot be waited for.
     #[must_use]
     pub fn end(mut self) -> Output {
-        self.out.read_to_string(&mut self.said).expect("the client prints text");
+        self.out
+            .read_to_string(&mut self.said)
+            .expect("the client prints text");
         let mut stderr = String::new();
         if let Some(mut complaint) = self.child.stderr.take() {
             let _ = complaint.read_to_string(&mut stderr);
         }
         let status = self.child.wait().expect("a child can be waited for");
-        Output { status: status.code().unwrap_or(-1), stdout: self.said, stderr }
+        Output {
+            status: status.code().unwrap_or(-1),
+            stdout: self.said,
+            stderr,
+        }
     }
 }
 
 /// `XXXX-XXXX` in capitals and digits.
 fn is_code(word: &str) -> bool {
     let plain = |part: &str| {
-        part.len() == 4 && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+        part.len() == 4
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
-    word.split_once('-').is_some_and(|(a, b)| plain(a) && plain(b))
+    word.split_once('-')
+        .is_some_and(|(a, b)| plain(a) && plain(b))
 }

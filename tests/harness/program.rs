@@ -26,15 +26,25 @@ pub fn program(which: Program) -> PathBuf {
         Program::Client => "aiworklab",
     };
     let here = std::env::current_exe().expect("a test knows its own path");
-    let path = here.ancestors().nth(2).expect("a test lies in target/…/deps").join(name);
-    assert!(path.exists(), "{} is not built: run `make test`, or .ci/build", path.display());
+    let path = here
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/…/deps")
+        .join(name);
+    assert!(
+        path.exists(),
+        "{} is not built: run `make test`, or .ci/build",
+        path.display()
+    );
     path
 }
 
 /// The repository's root.
 #[must_use]
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the repository")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests lies in the repository")
 }
 
 /// A recorded harness session: `tests/captures/<name>`.
@@ -111,8 +121,15 @@ pub fn run(command: &mut Command, stdin: &[u8]) -> Output {
 }
 
 /// A command without the caller's own `AIWORKLAB_…` settings.
-pub(crate) fn command(which: Program, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+pub(crate) fn command(
+    which: Program,
+    args: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Command {
     let mut command = Command::new(program(which));
-    command.args(args).env_clear().env("PATH", "/usr/bin:/bin").env("TZ", "UTC");
+    command
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TZ", "UTC");
     command
 }

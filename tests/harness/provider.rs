@@ -38,7 +38,11 @@ impl Provider {
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("and closed");
         // The issuer's name has the port in it, so it has to be known beforehand.
         let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        Self { files, port: free.expect("a port is free").port(), child: None }
+        Self {
+            files,
+            port: free.expect("a port is free").port(),
+            child: None,
+        }
     }
 
     /// The section of `config.toml`.
@@ -77,11 +81,13 @@ impl Provider {
             "the OpenID provider is not installed: .ci/deps test"
         );
         let redirect = format!("{}/oidc/corp/callback", appliance.people_url());
+        #[expect(clippy::disallowed_methods, reason = "node may lie where only the caller knows")]
+        let path = std::env::var_os("PATH").unwrap_or_default();
         let mut child = Command::new("node")
             .arg("op.mjs")
             .current_dir(peer())
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", path)
             .env("PORT", self.port.to_string())
             .env("FLAVOR", "plain")
             .env("CERT", self.file("chain.pem"))
@@ -123,7 +129,9 @@ impl Provider {
     fn control(&self, what: &str, body: &Value) {
         let mut browser = Browser::new(&self.file("ca.pem"), &self.issuer());
         let path = format!("/__test/{what}");
-        let _ = browser.request("POST", &path, Some(body.to_string())).expect(200);
+        let _ = browser
+            .request("POST", &path, Some(body.to_string()))
+            .expect(200);
     }
 
     /// Signs somebody in; `start` is the path at the appliance that begins it.
@@ -152,10 +160,15 @@ impl Provider {
             if page.status == 200 {
                 let action = page.body.split("action=\"").nth(1);
                 let action = action.and_then(|rest| rest.split('"').next());
-                let action = action.unwrap_or_else(|| panic!("no form: {}", page.body)).to_owned();
+                let action = action
+                    .unwrap_or_else(|| panic!("no form: {}", page.body))
+                    .to_owned();
                 page = there.post(&action, &[("sub", user), ("ok", "1")]);
             }
-            at = page.location().unwrap_or_else(|| panic!("{} {}", page.status, page.body)).to_owned();
+            at = page
+                .location()
+                .unwrap_or_else(|| panic!("{} {}", page.status, page.body))
+                .to_owned();
         }
         panic!("too many redirects, at {at}")
     }

@@ -22,7 +22,7 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        crate::wait(tokio::time::sleep(EVERY));
+        crate::wait(async { tokio::time::sleep(EVERY).await });
     }
     panic!("20 s went by without: {what}")
 }
@@ -35,7 +35,11 @@ impl Appliance {
     #[must_use]
     pub fn parts(&self) -> Parts {
         let config = Config::load(&self.data(), &Environment::default(), Overrides::default());
-        let options = Options { check: Check::Skip, readers: 1, ..Options::default() };
+        let options = Options {
+            check: Check::Skip,
+            readers: 1,
+            ..Options::default()
+        };
         Parts::open(&config.expect("a configuration"), options).expect("an appliance")
     }
 
@@ -51,13 +55,20 @@ impl Appliance {
             let pending = parts.store.read_blocking(|txn| audit::pending(txn));
             (pending.expect("a number") == 0).then_some(())
         });
-        let rows = parts.store.read_blocking(|txn| audit::list(txn, None, 10_000));
+        let rows = parts
+            .store
+            .read_blocking(|txn| audit::list(txn, None, 10_000));
         let acts = rows.expect("rows").into_iter().rev().map(|row| {
             let row = &row.entry.row;
-            format!("{} {}", row.action(), format!("{:?}", row.ended()).to_lowercase())
+            format!(
+                "{} {}",
+                row.action(),
+                format!("{:?}", row.ended()).to_lowercase()
+            )
         });
         let own = ["server.", "snapshot.", "sync."];
-        acts.filter(|act| !own.iter().any(|own| act.starts_with(own))).collect()
+        acts.filter(|act| !own.iter().any(|own| act.starts_with(own)))
+            .collect()
     }
 
     /// Its database, opened with its key.
@@ -66,10 +77,14 @@ impl Appliance {
     /// If the key does not open it.
     #[must_use]
     pub fn database(&self) -> Connection {
-        let key = Vault::open(&self.data()).and_then(|vault| vault.key(name::DB)).expect("a key");
+        let key = Vault::open(&self.data())
+            .and_then(|vault| vault.key(name::DB))
+            .expect("a key");
         let connection = Connection::open(self.data().join("store.db")).expect("a database");
         let spelled = format!("x'{}'", hex::encode(key.expose()));
-        connection.pragma_update(None, "key", spelled).expect("a key is taken");
+        connection
+            .pragma_update(None, "key", spelled)
+            .expect("a key is taken");
         connection
     }
 }

@@ -8,9 +8,10 @@ use harness::{Appliance, Laptop, Provider, Serve, repository, run};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tempfile::TempDir;
 
-/// Sends somebody through a story; what was seen. Fails on whatever a page does that it may not.
-fn drive(appliance: &Appliance, story: &str, roots: &[PathBuf], more: Value) -> Value {
+/// Sends people through a story; what was seen, and what was found wrong.
+fn drive(story: &str, base: &str, roots: &[PathBuf], more: &Value) -> (Value, Vec<String>) {
     let folder = repository().join("tests/peers/browser");
     assert!(
         folder.join("node_modules/playwright-core").is_dir(),
@@ -18,7 +19,7 @@ fn drive(appliance: &Appliance, story: &str, roots: &[PathBuf], more: Value) -> 
     );
     let mut job = json!({
         "story": story,
-        "base": appliance.people_url(),
+        "base": base,
         "roots": roots,
         "screens": Path::new(env!("CARGO_TARGET_TMPDIR")).join("screens"),
     });
@@ -26,30 +27,53 @@ fn drive(appliance: &Appliance, story: &str, roots: &[PathBuf], more: Value) -> 
         job[key] = value.clone();
     }
     // What the driver asks for beside the browser trusts the same.
-    let all = appliance.scratch().join("roots.pem");
-    let pems = roots.iter().map(|root| std::fs::read_to_string(root).expect("a root can be read"));
+    let scratch = TempDir::new().expect("a folder can be made");
+    let all = scratch.path().join("roots.pem");
+    let pems = roots
+        .iter()
+        .map(|root| std::fs::read_to_string(root).expect("a root can be read"));
     std::fs::write(&all, pems.collect::<String>()).expect("roots can be written");
     let mut node = Command::new("node");
-    let _ = node.arg("drive.mjs").current_dir(folder).env("NODE_EXTRA_CA_CERTS", all);
-    let output = run(&mut node, job.to_string().as_bytes());
-    assert_eq!(output.status, 0, "{}\nthe appliance's log:\n{}", output.stderr, appliance.log());
-    let seen = output.json();
-    let findings: Vec<&str> =
-        seen["findings"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    assert!(findings.is_empty(), "{} findings:\n{}", findings.len(), findings.join("\n"));
+    let _ = node
+        .arg("drive.mjs")
+        .current_dir(folder)
+        .env("NODE_EXTRA_CA_CERTS", all);
+    let seen = run(&mut node, job.to_string().as_bytes()).json();
+    let findings = seen["findings"].as_array().into_iter().flatten();
+    let findings = findings
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect();
+    (seen, findings)
+}
+
+/// The same at an appliance, whose pages have nothing wrong.
+fn visit(appliance: &Appliance, story: &str, roots: &[PathBuf], more: &Value) -> Value {
+    let (seen, findings) = drive(story, &appliance.people_url(), roots, more);
+    assert!(
+        findings.is_empty(),
+        "{} findings:\n{}",
+        findings.len(),
+        findings.join("\n")
+    );
     seen
 }
 
 /// A one-time link's path: the browser goes to the host that the certificate names.
 fn link(appliance: &Appliance, email: Option<&str>) -> String {
     let url = appliance.link(email);
-    url.find("/link/").map(|at| url[at..].to_owned()).expect("a link has a path")
+    url.find("/link/")
+        .map(|at| url[at..].to_owned())
+        .expect("a link has a path")
 }
 
 #[test]
 fn people_sign_in_by_link_and_through_a_provider_and_let_a_device_in() {
     let mut provider = Provider::new();
-    let appliance = Appliance::start_with(Serve { config: provider.config(), ..Serve::default() });
+    let appliance = Appliance::start_with(Serve {
+        config: provider.config(),
+        ..Serve::default()
+    });
     provider.start(&appliance);
     let (laptop, device) = (Laptop::new(), "bobs-build-box");
     let enrolling = laptop.begin_enrolment(&appliance, device);
@@ -60,23 +84,61 @@ fn people_sign_in_by_link_and_through_a_provider_and_let_a_device_in() {
         "code": enrolling.code,
         "device": device,
     });
-    let seen = drive(&appliance, "doors", &[appliance.root(), provider.file("ca.pem")], more);
-    assert_eq!(seen["seen"]["cookies"], json!([]), "signing out takes the cookie away");
+    let seen = visit(
+        &appliance,
+        "doors",
+        &[appliance.root(), provider.file("ca.pem")],
+        &more,
+    );
+    assert_eq!(
+        seen["seen"]["cookies"],
+        json!([]),
+        "signing out takes the cookie away"
+    );
     // The client waited all the while, got its certificate, and has been revoked since.
     let _ = enrolling.end().ok();
     let refused = laptop.run(&["sync"]).refused();
-    assert!(refused.contains("revoked"), "the client says why: {refused}");
+    assert!(
+        refused.contains("revoked"),
+        "the client says why: {refused}"
+    );
 }
 
 #[test]
 fn every_page_of_a_filled_appliance_holds_to_the_rules() {
-    let appliance = Appliance::start_with(Serve { filled: true, ..Serve::default() });
+    let appliance = Appliance::start_with(Serve {
+        filled: true,
+        ..Serve::default()
+    });
     let more = json!({
         "admin": link(&appliance, None),
         "engineer": link(&appliance, Some("amara.obi@larkfield.example")),
         "visitor": link(&appliance, Some("robin.sample@larkfield.example")),
     });
-    let seen = drive(&appliance, "tour", &[appliance.root()], more);
+    let seen = visit(&appliance, "tour", &[appliance.root()], &more);
     let pages = seen["pages"].as_array().map_or(0, Vec::len);
     assert!(pages >= 18, "{pages} pages were looked at");
+}
+
+#[test]
+fn what_a_page_may_not_do_is_seen() {
+    let (_, findings) = drive("slips", "https://localhost:9", &[], &json!({}));
+    for slip in [
+        "slip-pale 1280-light: axe color-contrast",
+        "slip-pale 360-dark: axe image-alt",
+        "slip-wide 360-dark: scrolls sideways: 5",
+        "slip-wide 320: scrolls sideways: 5",
+        "/policy: the console says: ",
+        "/policy: Chromium files ContentSecurityPolicyIssue",
+        "/policy: 404 for https://localhost:9/missing.png",
+        "/elsewhere: asks another origin for https://127.0.0.1:9/pixel.png",
+        "/elsewhere: could not load https://127.0.0.1:9/pixel.png",
+        "slip-elsewhere: links to #nowhere, which is not there",
+        "slip-elsewhere: links to another origin: https://elsewhere.example/",
+        "/gone: 410 instead of 200",
+        "/gone: does not say \"Welcome\"",
+    ] {
+        let seen = findings.iter().any(|finding| finding.contains(slip));
+        assert!(seen, "not seen: {slip}\n{}", findings.join("\n"));
+    }
 }

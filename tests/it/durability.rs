@@ -19,6 +19,8 @@ const ALONE: usize = 20;
 /// Fewest bytes of a reply to a push; what TLS says at the end of a connection is shorter.
 const REPLY_BYTES: i64 = 150;
 
+const PULL: &str = r#"{"have":{},"limit":1}"#;
+
 const CALLS: &str = "trace=read,readv,recvfrom,recvmsg,write,writev,pwrite64,pwritev,sendto,sendmsg,fdatasync,fsync";
 
 /// What the server did, each at its place in the trace: when it began, and when it was done.
@@ -48,24 +50,44 @@ fn calls(trace: &str) -> Vec<Call<'_>> {
     let mut open: BTreeMap<(&str, &str), (usize, &str)> = BTreeMap::new();
     let mut calls = Vec::new();
     for (at, line) in trace.lines().enumerate() {
-        let Some((pid, rest)) = line.split_once(' ') else { continue };
+        let Some((pid, rest)) = line.split_once(' ') else {
+            continue;
+        };
         let rest = rest.trim_start();
         let result = |text: &str| {
             let (_, after) = text.rsplit_once(" = ")?;
             after.split_whitespace().next()?.parse::<i64>().ok()
         };
         if let Some(resumed) = rest.strip_prefix("<... ") {
-            let Some((name, rest)) = resumed.split_once(' ') else { continue };
-            let Some((began, file)) = open.remove(&(pid, name)) else { continue };
-            calls.push(Call { began, done: at, name, file, result: result(rest).unwrap_or(-1) });
+            let Some((name, rest)) = resumed.split_once(' ') else {
+                continue;
+            };
+            let Some((began, file)) = open.remove(&(pid, name)) else {
+                continue;
+            };
+            calls.push(Call {
+                began,
+                done: at,
+                name,
+                file,
+                result: result(rest).unwrap_or(-1),
+            });
             continue;
         }
-        let Some((name, rest)) = rest.split_once('(') else { continue };
+        let Some((name, rest)) = rest.split_once('(') else {
+            continue;
+        };
         let file = rest.split_once('<').map_or("", |(_, file)| file);
         if rest.contains("<unfinished ...>") {
             open.insert((pid, name), (at, file));
         } else {
-            calls.push(Call { began: at, done: at, name, file, result: result(rest).unwrap_or(-1) });
+            calls.push(Call {
+                began: at,
+                done: at,
+                name,
+                file,
+                result: result(rest).unwrap_or(-1),
+            });
         }
     }
     calls
@@ -75,14 +97,21 @@ fn calls(trace: &str) -> Vec<Call<'_>> {
 fn connection(file: &str, ours: u16) -> Option<u16> {
     let ends = file.strip_prefix("TCP:[")?.split(']').next()?;
     let (here, there) = ends.split_once("->")?;
-    here.ends_with(&format!(":{ours}")).then(|| there.rsplit_once(':')?.1.parse().ok())?
+    here.ends_with(&format!(":{ours}"))
+        .then(|| there.rsplit_once(':')?.1.parse().ok())?
 }
 
 /// What of a trace matters, in order of when it shows.
 fn acts(trace: &str, devices: u16) -> Vec<Act> {
     let mut acts = Vec::new();
     for call in calls(trace) {
-        let Call { began, done, name, file, result } = call;
+        let Call {
+            began,
+            done,
+            name,
+            file,
+            result,
+        } = call;
         let is_log = file.contains("store.db-wal>");
         let port = connection(file, devices);
         match (name, port) {
@@ -112,7 +141,9 @@ fn exchanges(acts: &[Act], of: u16) -> Vec<(usize, usize)> {
     for act in acts {
         match *act {
             Act::Took { port, done } if port == of => last = Some(done),
-            Act::Gave { port, began } if port == of => found.extend(last.take().map(|at| (at, began))),
+            Act::Gave { port, began } if port == of => {
+                found.extend(last.take().map(|at| (at, began)))
+            }
             _ => {}
         }
     }
@@ -130,7 +161,10 @@ fn check(trace: &str, devices: u16, of: &[(u16, usize)], alone: u16) -> (usize, 
     for &(port, pushes) in of {
         let exchanges = exchanges(&acts, port);
         if exchanges.len() < pushes {
-            wrong.push(format!("{pushes} pushes over {port}, but {} in the trace", exchanges.len()));
+            wrong.push(format!(
+                "{pushes} pushes over {port}, but {} in the trace",
+                exchanges.len()
+            ));
             continue;
         }
         for &(took, gave) in &exchanges[exchanges.len() - pushes..] {
@@ -152,7 +186,9 @@ fn check(trace: &str, devices: u16, of: &[(u16, usize)], alone: u16) -> (usize, 
                     "line {gave}: a reply left, and nothing that was written since line {took} was flushed"
                 ));
             } else if port == alone && !writes.iter().all(|write| flushed_after(*write)) {
-                wrong.push(format!("line {gave}: a reply left while the log was not flushed"));
+                wrong.push(format!(
+                    "line {gave}: a reply left while the log was not flushed"
+                ));
             }
         }
     }
@@ -165,7 +201,11 @@ fn without_flushes(trace: &str) -> String {
         let is_sync = line.contains("fdatasync") || line.contains("fsync");
         is_sync && (line.contains("store.db-wal") || line.contains("resumed"))
     };
-    trace.lines().filter(|line| !is_flush(line)).map(|line| line.to_owned() + "\n").collect()
+    trace
+        .lines()
+        .filter(|line| !is_flush(line))
+        .map(|line| line.to_owned() + "\n")
+        .collect()
 }
 
 /// The trace as it would be if each flush came after the reply that follows it.
@@ -179,7 +219,9 @@ fn with_late_flushes(trace: &str, devices: u16) -> String {
             continue;
         }
         text += &format!("{line}\n");
-        let is_reply = ["sendto(", "writev(", "write(", "sendmsg("].iter().any(|call| line.contains(call))
+        let is_reply = ["sendto(", "writev(", "write(", "sendmsg("]
+            .iter()
+            .any(|call| line.contains(call))
             && line.contains(&format!("127.0.0.1:{devices}->"));
         if is_reply {
             held.drain(..).for_each(|line| text += &format!("{line}\n"));
@@ -198,7 +240,9 @@ fn push(stream: usize, i: usize, hour: i64) -> String {
 }
 
 fn push_over(wire: &mut Wire, stream: usize, i: usize, hour: i64) {
-    let (status, body) = wire.json("POST", "/v1/sync/push", &push(stream, i, hour)).expect("a reply");
+    let (status, body) = wire
+        .json("POST", "/v1/sync/push", &push(stream, i, hour))
+        .expect("a reply");
     assert_eq!(status, 200, "{body}");
     assert!(body.contains(r#""r":"ok""#), "{body}");
 }
@@ -213,15 +257,31 @@ fn no_reply_to_a_push_leaves_before_the_log_that_holds_it_is_flushed() {
     }
     let trace = appliance.scratch().join("trace");
     let path = trace.to_str().expect("a path in UTF-8");
-    let under =
-        ["strace", "-f", "-yy", "-s", "0", "-e", "signal=none", "-e", CALLS, "-o", path];
+    let under = [
+        "strace",
+        "-f",
+        "-yy",
+        "-s",
+        "0",
+        "-e",
+        "signal=none",
+        "-e",
+        CALLS,
+        "-o",
+        path,
+    ];
     appliance.restart_under(&under);
-    let devices: u16 = appliance.devices().rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+    let devices: u16 = appliance
+        .devices()
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
         .expect("a port");
 
     let mut first = laptops[0].wire(&appliance).expect("a connection");
-    let (_, pulled) = first.json("POST", "/v1/sync/pull", r#"{"have":{},"limit":1}"#).expect("a reply");
-    let now = serde_json::from_str::<Value>(&pulled).expect("JSON")["now"].as_i64().expect("a time");
+    let (_, pulled) = first.json("POST", "/v1/sync/pull", PULL).expect("a reply");
+    let now = serde_json::from_str::<Value>(&pulled).expect("JSON")["now"]
+        .as_i64()
+        .expect("a time");
     let hour = now.div_euclid(3600) * 3600;
 
     let mut of: Vec<(u16, usize)> = std::thread::scope(|scope| {
@@ -230,12 +290,17 @@ fn no_reply_to_a_push_leaves_before_the_log_that_holds_it_is_flushed() {
                 let (laptop, appliance) = (&laptops[stream % laptops.len()], &appliance);
                 scope.spawn(move || {
                     let mut wire = laptop.wire(appliance).expect("a connection");
+                    // What ends the handshake is out of the way after this.
+                    let _ = wire.json("POST", "/v1/sync/pull", PULL).expect("a reply");
                     (1..=PUSHES).for_each(|i| push_over(&mut wire, stream, i, hour));
                     (wire.port, PUSHES)
                 })
             })
             .collect();
-        pushing.into_iter().map(|pushing| pushing.join().expect("it pushed")).collect()
+        pushing
+            .into_iter()
+            .map(|pushing| pushing.join().expect("it pushed"))
+            .collect()
     });
     (1..=ALONE).for_each(|i| push_over(&mut first, CONNECTIONS, i, hour));
     let alone = first.port;
@@ -246,13 +311,22 @@ fn no_reply_to_a_push_leaves_before_the_log_that_holds_it_is_flushed() {
     let trace = fs::read_to_string(trace).expect("strace wrote a trace");
     let (seen, wrong) = check(&trace, devices, &of, alone);
     assert_eq!(seen, CONNECTIONS * PUSHES + ALONE);
-    assert!(wrong.is_empty(), "{} of {seen}:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {seen}:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
 
     // The same eyes on what is wrong.
     let (_, wrong) = check(&without_flushes(&trace), devices, &of, alone);
     assert_eq!(wrong.len(), seen, "without flushes no push is durable");
     let (_, wrong) = check(&with_late_flushes(&trace, devices), devices, &of, alone);
-    assert!(wrong.len() >= ALONE, "a flush after the reply is too late: {}", wrong.len());
+    assert!(
+        wrong.len() >= ALONE,
+        "a flush after the reply is too late: {}",
+        wrong.len()
+    );
 }
 
 #[test]
@@ -273,7 +347,18 @@ fn the_checker_reads_calls_that_others_interrupt() {
         &format!("1 sendto({socket}, \"\"..., 300, MSG_NOSIGNAL, NULL, 0) = 300\n2 <... fdatasync"),
         1,
     );
-    assert_eq!(check(&early, 8444, &[(50000, 1)], 50000).1.len(), 1, "the flush was not done yet");
-    let failed = good.replace("resumed>)          = 0", "resumed>)          = -1 EIO (Input/output error)");
-    assert_eq!(check(&failed, 8444, &[(50000, 1)], 50000).1.len(), 1, "a flush that failed is none");
+    assert_eq!(
+        check(&early, 8444, &[(50000, 1)], 50000).1.len(),
+        1,
+        "the flush was not done yet"
+    );
+    let failed = good.replace(
+        "resumed>)          = 0",
+        "resumed>)          = -1 EIO (Input/output error)",
+    );
+    assert_eq!(
+        check(&failed, 8444, &[(50000, 1)], 50000).1.len(),
+        1,
+        "a flush that failed is none"
+    );
 }

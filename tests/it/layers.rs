@@ -215,7 +215,11 @@ fn every_crate_comes_from_the_registry_or_from_here() {
 #[test]
 fn the_openssl_under_sqlcipher_has_threads() {
     let here = std::env::current_exe().expect("a test knows its own path");
-    let build = here.ancestors().nth(2).expect("a test lies in target/…/deps").join("build");
+    let build = here
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/…/deps")
+        .join("build");
     let header = "out/openssl-build/install/include/openssl/configuration.h";
     let newest = std::fs::read_dir(&build)
         .expect("the build folder is readable")
@@ -225,5 +229,8 @@ fn the_openssl_under_sqlcipher_has_threads() {
         .max()
         .expect("OpenSSL was built here");
     let text = std::fs::read_to_string(&newest.1).expect("a header is text");
-    assert!(text.contains("define OPENSSL_THREADS"), "see .cargo/openssl-perl");
+    assert!(
+        text.contains("define OPENSSL_THREADS"),
+        "see .cargo/openssl-perl"
+    );
 }

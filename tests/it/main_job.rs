@@ -18,14 +18,24 @@ const AT_ONCE: usize = 4;
 
 fn title(slug: &str) -> String {
     let slug = Slug::new(slug.to_owned()).expect("a slug");
-    Catalogue::builtin().get(&slug).expect("it is in the catalogue").title.clone()
+    Catalogue::builtin()
+        .get(&slug)
+        .expect("it is in the catalogue")
+        .title
+        .clone()
 }
 
 /// Gets a check and answers it right or wrong, as somebody does who knows; what became of it.
 ///
 /// A check is made of catalogue, concept, what was seen before and a seed, and nothing else: it is
 /// made again here, which tells the right answer.
-fn answer(laptop: &Laptop, concept: Option<&str>, seen: &mut Vec<Seen>, at: i64, right: bool) -> Value {
+fn answer(
+    laptop: &Laptop,
+    concept: Option<&str>,
+    seen: &mut Vec<Seen>,
+    at: i64,
+    right: bool,
+) -> Value {
     let mut show = vec!["quiz", "--show"];
     if let Some(concept) = concept {
         show.extend(["--concept", concept]);
@@ -35,15 +45,35 @@ fn answer(laptop: &Laptop, concept: Option<&str>, seen: &mut Vec<Seen>, at: i64,
     let seed = u64::from_str_radix(shown["seed"].as_str().expect("a seed"), 16).expect("a number");
     let about = Slug::new(slug.clone()).expect("a slug");
     let item = next_item(Catalogue::builtin(), &about, seen, at, seed).expect("an item");
-    let options: Vec<_> = item.options.iter().map(|option| option.text.as_str()).collect();
-    assert_eq!(json!(options), shown["options"], "the same seed makes the same check");
+    let options: Vec<_> = item
+        .options
+        .iter()
+        .map(|option| option.text.as_str())
+        .collect();
+    assert_eq!(
+        json!(options),
+        shown["options"],
+        "the same seed makes the same check"
+    );
     let key = item.key().expect("one option is right");
-    let chosen = if right { key } else { (key + 1) % options.len() };
+    let chosen = if right {
+        key
+    } else {
+        (key + 1) % options.len()
+    };
     let number = (chosen + 1).to_string();
     let settled = laptop.json(&["quiz", "--answer", &number, "--concept", &slug]);
     assert_eq!(settled["right"], right, "{settled}");
-    let outcome = if right { SeenOutcome::Right } else { SeenOutcome::Wrong };
-    seen.push(Seen { address: item.address, at, outcome });
+    let outcome = if right {
+        SeenOutcome::Right
+    } else {
+        SeenOutcome::Wrong
+    };
+    seen.push(Seen {
+        address: item.address,
+        at,
+        outcome,
+    });
     settled
 }
 
@@ -52,11 +82,17 @@ fn states(graph: &str) -> Vec<(String, String)> {
     let graph: Value = serde_json::from_str(graph).expect("JSON");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let concepts = graph["concepts"].as_array().expect("concepts");
-    concepts.iter().map(|line| (text(&line["concept"]), text(&line["state"]))).collect()
+    concepts
+        .iter()
+        .map(|line| (text(&line["concept"]), text(&line["state"])))
+        .collect()
 }
 
 fn state(graph: &str, concept: &str) -> Option<String> {
-    states(graph).into_iter().find(|(name, _)| name == concept).map(|(_, state)| state)
+    states(graph)
+        .into_iter()
+        .find(|(name, _)| name == concept)
+        .map(|(_, state)| state)
 }
 
 fn graph(laptop: &Laptop) -> String {
@@ -70,7 +106,9 @@ fn sync(laptop: &Laptop) {
 
 /// The time by the appliance, to which a laptop keeps.
 fn server_time(appliance: &Appliance, laptop: &Laptop) -> i64 {
-    let reply = laptop.device(appliance).json("POST", "/v1/sync/pull", r#"{"have":{},"limit":1}"#);
+    let reply = laptop
+        .device(appliance)
+        .json("POST", "/v1/sync/pull", r#"{"have":{},"limit":1}"#);
     let reply: Value = serde_json::from_str(&reply.expect(200).body).expect("JSON");
     reply["now"].as_i64().expect("a time")
 }
@@ -87,7 +125,9 @@ fn naming<'a>(value: &'a Value, concept: &str, found: &mut Vec<&'a Value>) {
             if fields.values().any(|field| field == concept) {
                 found.push(value);
             }
-            fields.values().for_each(|field| naming(field, concept, found));
+            fields
+                .values()
+                .for_each(|field| naming(field, concept, found));
         }
         Value::Array(items) => items.iter().for_each(|item| naming(item, concept, found)),
         _ => {}
@@ -105,7 +145,12 @@ fn recorded_work_becomes_an_answer_on_my_page_on_every_laptop_and_is_forgotten_e
 
     let read = work.run(&["agent", "--once"]).ok().stdout;
     assert!(read.starts_with("100 events read"), "{read}");
-    let met = ["py-context-managers", CONCEPT, "web-sql-injection", "http-idempotency"];
+    let met = [
+        "py-context-managers",
+        CONCEPT,
+        "web-sql-injection",
+        "http-idempotency",
+    ];
     for concept in met {
         assert!(read.contains(concept), "{concept} was met: {read}");
     }
@@ -113,20 +158,30 @@ fn recorded_work_becomes_an_answer_on_my_page_on_every_laptop_and_is_forgotten_e
     let mut seen = Vec::new();
     // What waits comes first; then by name what the session was about.
     let first = answer(&work, None, &mut seen, now, true);
-    let first = first["check"]["concept"].as_str().expect("a concept").to_owned();
+    let first = first["check"]["concept"]
+        .as_str()
+        .expect("a concept")
+        .to_owned();
     let mut answered = vec![first.clone()];
     for concept in met.into_iter().filter(|concept| *concept != first) {
         let right = concept != "http-idempotency";
         let settled = answer(&work, Some(concept), &mut seen, now, right);
         assert_eq!(settled["counts"], true, "{settled}");
-        assert!(settled["check"]["your_line"]["line"].is_string(), "the line that caused it: {settled}");
+        assert!(
+            settled["check"]["your_line"]["line"].is_string(),
+            "the line that caused it: {settled}"
+        );
         answered.push(concept.to_owned());
     }
     sync(&work);
 
     let page = ada.get("/me").expect(200);
     for concept in &answered {
-        assert!(page.says(&title(concept)), "{concept} is on /me:\n{}", page.text());
+        assert!(
+            page.says(&title(concept)),
+            "{concept} is on /me:\n{}",
+            page.text()
+        );
     }
     let export = held(&mut ada);
     for concept in &answered {
@@ -141,7 +196,9 @@ fn recorded_work_becomes_an_answer_on_my_page_on_every_laptop_and_is_forgotten_e
     assert_eq!(graph(&home), graph(&work), "byte for byte");
     assert_eq!(state(&graph(&home), CONCEPT).as_deref(), Some("learning"));
     // Work on the second one reaches the first.
-    let other = ["http-retries", "py-clocks"].into_iter().find(|slug| !answered.contains(&(*slug).to_owned()));
+    let other = ["http-retries", "py-clocks"]
+        .into_iter()
+        .find(|slug| !answered.contains(&(*slug).to_owned()));
     let other = other.expect("one is left");
     let _ = answer(&home, Some(other), &mut Vec::new(), now, true);
     sync(&home);
@@ -154,16 +211,31 @@ fn recorded_work_becomes_an_answer_on_my_page_on_every_laptop_and_is_forgotten_e
     sync(&work);
     for laptop in [&home, &work] {
         let left = state(&graph(laptop), CONCEPT);
-        assert!(left.is_none_or(|state| state == "unknown"), "{}", graph(laptop));
+        assert!(
+            left.is_none_or(|state| state == "unknown"),
+            "{}",
+            graph(laptop)
+        );
     }
     assert_eq!(graph(&home), graph(&work), "byte for byte");
     let export = held(&mut ada);
     let mut rows = Vec::new();
     naming(&export, CONCEPT, &mut rows);
-    assert!(rows.iter().all(|row| row["k"] == "retract"), "evidence is left: {rows:?}");
+    assert!(
+        rows.iter().all(|row| row["k"] == "retract"),
+        "evidence is left: {rows:?}"
+    );
     let page = ada.get("/me").expect(200);
-    let graph_part = page.body.split("id=\"timeline\"").next().unwrap_or_default().to_owned();
-    assert!(!graph_part.contains(CONCEPT), "it is still among what is known: {graph_part}");
+    let graph_part = page
+        .body
+        .split("id=\"timeline\"")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(
+        !graph_part.contains(CONCEPT),
+        "it is still among what is known: {graph_part}"
+    );
 }
 
 /// Runs this for each laptop, a few at a time.
@@ -197,7 +269,8 @@ fn edit_of_the_day(day: i64) -> String {
     let edit = recorded
         .lines()
         .find(|line| {
-            line.contains("\"hook_event_name\": \"PostToolUse\"") && line.contains("pg_try_advisory_lock")
+            line.contains("\"hook_event_name\": \"PostToolUse\"")
+                && line.contains("pg_try_advisory_lock")
         })
         .expect("the recording shows it");
     let mut edit: Value = serde_json::from_str(edit).expect("JSON");
@@ -210,7 +283,11 @@ fn edit_of_the_day(day: i64) -> String {
 fn eleven_engineers_and_three_mondays_make_a_figure_of_a_concept() {
     let mut provider = Provider::new();
     let config = provider.config();
-    let mut appliance = Appliance::start_with(Serve { sample: true, config, ..Serve::default() });
+    let mut appliance = Appliance::start_with(Serve {
+        sample: true,
+        config,
+        ..Serve::default()
+    });
     provider.start(&appliance);
 
     // The first administrator comes by link and is an engineer too; the others by the provider.
@@ -226,11 +303,17 @@ fn eleven_engineers_and_three_mondays_make_a_figure_of_a_concept() {
         provider.user(&sub, &claims);
         let mut browser = appliance.browser();
         provider.sign_in(&mut browser, "/oidc/corp/start?to=/me", &sub);
-        engineers.push(Engineer { laptop: Laptop::new(), browser, seen: Vec::new() });
+        engineers.push(Engineer {
+            laptop: Laptop::new(),
+            browser,
+            seen: Vec::new(),
+        });
     }
     provider.stop();
     each(&mut engineers, |engineer| {
-        engineer.laptop.enrol(&appliance, &mut engineer.browser, "work-laptop");
+        engineer
+            .laptop
+            .enrol(&appliance, &mut engineer.browser, "work-laptop");
         let edit = edit_of_the_day(0);
         engineer.laptop.hook(edit.as_bytes());
         sync(&engineer.laptop);
@@ -252,30 +335,56 @@ fn eleven_engineers_and_three_mondays_make_a_figure_of_a_concept() {
             engineer.laptop.hook(edit_of_the_day(day).as_bytes());
             if asked {
                 let at = began + at_noon(day);
-                let settled = answer(&engineer.laptop, Some(CONCEPT), &mut engineer.seen, at, true);
+                let settled = answer(
+                    &engineer.laptop,
+                    Some(CONCEPT),
+                    &mut engineer.seen,
+                    at,
+                    true,
+                );
                 assert_eq!(settled["counts"], true, "{settled}");
             }
         });
         if day == 8 {
             let clock = format!("--clock={}", at_noon(day));
             let early = appliance.json(&["snapshot", "now", &clock]);
-            assert_eq!((&early["counted"], &early["rows"]), (&json!(0), &json!(0)), "{early}");
+            assert_eq!(
+                (&early["counted"], &early["rows"]),
+                (&json!(0), &json!(0)),
+                "{early}"
+            );
             let page = overview(&mut engineers);
             assert!(!page.says(CONCEPT), "nobody counts yet:\n{}", page.text());
         }
     }
-    appliance.restart_ahead(at_noon(14));
+    // What Monday's snapshot is to hold is given before it: the appliance itself makes it, once.
     each(&mut engineers, |engineer| sync(&engineer.laptop));
+    appliance.restart_ahead(at_noon(14));
     let clock = format!("--clock={}", at_noon(14));
     let made = appliance.json(&["snapshot", "now", &clock]);
     assert_eq!(made["counted"], json!(FURTHER + 1), "{made}");
     assert_eq!(made["sample"], true, "{made}");
 
     let page = overview(&mut engineers);
-    assert!(page.says(CONCEPT) && page.says(&title(CONCEPT)), "{}", page.text());
-    assert!(page.text().to_lowercase().contains("sample"), "it is a sample: {}", page.text());
-    let concept = engineers[1].browser.get(&format!("/concepts/{CONCEPT}")).expect(200);
-    assert!(concept.says("11"), "all eleven met and know it:\n{}", concept.text());
+    assert!(
+        page.says(CONCEPT) && page.says(&title(CONCEPT)),
+        "{}",
+        page.text()
+    );
+    assert!(
+        page.text().to_lowercase().contains("sample"),
+        "it is a sample: {}",
+        page.text()
+    );
+    let concept = engineers[1]
+        .browser
+        .get(&format!("/concepts/{CONCEPT}"))
+        .expect(200);
+    assert!(
+        concept.says("11"),
+        "all eleven met and know it:\n{}",
+        concept.text()
+    );
     // A member sees the same overview, and a graph of their own with both answers.
     let page = engineers[1].browser.get("/").expect(200);
     assert!(page.says(CONCEPT), "{}", page.text());

@@ -42,7 +42,9 @@ const EMAIL: &str = "qzafrid.wexblomyst@larkfield.example";
 /// Unix seconds, about: when the data directory was made.
 fn about_now(data: &Path) -> i64 {
     let made = std::fs::metadata(data.join("root.pem")).and_then(|file| file.modified());
-    let since = made.expect("a data directory has a root").duration_since(UNIX_EPOCH);
+    let since = made
+        .expect("a data directory has a root")
+        .duration_since(UNIX_EPOCH);
     i64::try_from(since.expect("it is after 1970").as_secs()).expect("seconds")
 }
 
@@ -69,9 +71,17 @@ fn planted() -> Planted {
     }
     let all = events.join("\n");
     let mut secret = Search::default();
-    let canaries = [("diff", DIFF), ("path", PATH), ("prompt", PROMPT), ("tool output", OUTPUT)];
+    let canaries = [
+        ("diff", DIFF),
+        ("path", PATH),
+        ("prompt", PROMPT),
+        ("tool output", OUTPUT),
+    ];
     for (name, canary) in canaries {
-        assert!(all.matches(canary).count() >= 5, "the {name} canary is planted");
+        assert!(
+            all.matches(canary).count() >= 5,
+            "the {name} canary is planted"
+        );
         secret.text(name, canary);
     }
     // Whole texts and their lines cannot be told from a hash, so each is hashed and looked for.
@@ -89,7 +99,12 @@ fn planted() -> Planted {
     person.hashes("address", EMAIL);
     let mut control = Search::default();
     control.text("control", CONTROL);
-    Planted { events, secret, person, control }
+    Planted {
+        events,
+        secret,
+        person,
+        control,
+    }
 }
 
 /// Puts canaries into every text of an event, so that it stays what it is: the name of a variable
@@ -103,8 +118,14 @@ fn plant(key: &str, value: &mut Value, whole: &mut BTreeSet<String>) {
             *text = text.replace("importer.py", &format!("importer_{PATH}.py"));
             *text = text.replace("Settle open", &format!("Settle {PROMPT} open"));
             match key {
-                "prompt" | "delta" | "last_assistant_message" | "task_subject"
-                | "task_description" | "description" | "subject" | "activeForm" => {
+                "prompt"
+                | "delta"
+                | "last_assistant_message"
+                | "task_subject"
+                | "task_description"
+                | "description"
+                | "subject"
+                | "activeForm" => {
                     text.push_str(&format!(" {PROMPT}"));
                 }
                 "stdout" | "stderr" | "error" => text.push_str(&format!("\nTrace: {OUTPUT}")),
@@ -115,7 +136,9 @@ fn plant(key: &str, value: &mut Value, whole: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| plant(key, item, whole)),
-        Value::Object(fields) => fields.iter_mut().for_each(|(key, item)| plant(key, item, whole)),
+        Value::Object(fields) => fields
+            .iter_mut()
+            .for_each(|(key, item)| plant(key, item, whole)),
         _ => {}
     }
 }
@@ -124,7 +147,11 @@ fn plant(key: &str, value: &mut Value, whole: &mut BTreeSet<String>) {
 fn known_person(data: &Path) {
     let vault = Vault::open(data).expect("the vault opens");
     let keys = LinkKeys::open(&vault).expect("it has a link key");
-    let options = Options { check: Check::Skip, readers: 1, ..Options::default() };
+    let options = Options {
+        check: Check::Skip,
+        readers: 1,
+        ..Options::default()
+    };
     let key = database_key(&vault).expect("it has a database key");
     let store = Store::open(&data.join("store.db"), key, options, keys).expect("the store opens");
     let who = person::SignIn {
@@ -133,7 +160,10 @@ fn known_person(data: &Path) {
         name: NAME.to_owned(),
         email: Some(EMAIL.to_owned()),
         role: Role::Member,
-        fresh: person::Fresh { person: PersonId::from_bytes([0x71; 16]), actor: [0x72; 16] },
+        fresh: person::Fresh {
+            person: PersonId::from_bytes([0x71; 16]),
+            actor: [0x72; 16],
+        },
     };
     let act = Act::new(Actor::Nobody, Action::SignIn, about_now(data));
     let signed = store.write_blocking(act, move |txn| person::sign_in(txn, &who).map(drop));
@@ -145,7 +175,11 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder can be read") {
         let path = entry.expect("an entry").path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(files(&path))
+        } else {
+            found.push(path)
+        }
     }
     found
 }
@@ -175,34 +209,60 @@ fn nothing_of_a_session_leaves_the_machine_but_concepts() {
     let name = format!("laptop-{CONTROL}");
     laptop.enrol_at(&people.url(), &appliance, &mut browser, &name);
     devices.before_devices(&data, &appliance.devices(), &laptop.home());
-    planted.events.iter().for_each(|event| laptop.hook(event.as_bytes()));
+    planted
+        .events
+        .iter()
+        .for_each(|event| laptop.hook(event.as_bytes()));
     let said = laptop.run(&["agent", "--once"]).ok().stdout;
-    assert!(said.contains("pg-advisory-locks"), "the session's concepts are met: {said}");
+    assert!(
+        said.contains("pg-advisory-locks"),
+        "the session's concepts are met: {said}"
+    );
     let check = laptop.run(&["quiz", "--answer", "1"]).ok().stdout;
     assert!(!check.is_empty());
     let _ = laptop.run(&["sync"]).ok();
     let _ = laptop.run(&["sync"]).ok();
     let me = browser.get("/me").expect(200);
-    assert!(me.body.contains("pg-advisory-locks"), "the evidence came: {}", me.text());
+    assert!(
+        me.body.contains("pg-advisory-locks"),
+        "the evidence came: {}",
+        me.text()
+    );
 
     // On the way.
     let (enrolling, syncing) = (people.requests(), devices.requests());
-    let pushes: Vec<_> =
-        syncing.iter().filter(|request| request.head.starts_with("POST /v1/sync/push")).collect();
-    assert!(enrolling.len() >= 3 && !pushes.is_empty(), "the recorder stood in between");
+    let pushes: Vec<_> = syncing
+        .iter()
+        .filter(|request| request.head.starts_with("POST /v1/sync/push"))
+        .collect();
+    assert!(
+        enrolling.len() >= 3 && !pushes.is_empty(),
+        "the recorder stood in between"
+    );
     let pushed = String::from_utf8_lossy(&pushes[0].body).into_owned();
-    assert!(pushed.contains("pg-advisory-locks") && pushed.contains("check"), "{pushed}");
+    assert!(
+        pushed.contains("pg-advisory-locks") && pushed.contains("check"),
+        "{pushed}"
+    );
     for request in enrolling.iter().chain(&syncing) {
         clean(&planted, &request.head, request.head.as_bytes());
         clean(&planted, &request.head, &request.body);
     }
-    for (proxy, place) in [(&people, "the people's port"), (&devices, "the devices' port")] {
+    for (proxy, place) in [
+        (&people, "the people's port"),
+        (&devices, "the devices' port"),
+    ] {
         clean(&planted, place, &proxy.asked());
         clean(&planted, place, &proxy.answered());
     }
-    let started = enrolling.iter().find(|request| request.head.contains("/v1/enrol/start"));
+    let started = enrolling
+        .iter()
+        .find(|request| request.head.contains("/v1/enrol/start"));
     let started = &started.expect("an enrolment starts").body;
-    assert!(!planted.control.find(started).is_empty(), "the control is seen on the way");
+    assert!(
+        !planted.control.find(started).is_empty(),
+        "the control is seen on the way"
+    );
 
     // In the store, while it is being served and after it was closed; in every file beside it.
     for state in ["served", "closed"] {
@@ -210,17 +270,29 @@ fn nothing_of_a_session_leaves_the_machine_but_concepts() {
         clean(&planted, "the log", appliance.log().as_bytes());
         for path in files(&data) {
             let place = path.display().to_string();
-            clean(&planted, &place, &std::fs::read(&path).expect("a file can be read"));
+            clean(
+                &planted,
+                &place,
+                &std::fs::read(&path).expect("a file can be read"),
+            );
         }
         appliance.stop();
     }
 
     // In certificates, as DER.
-    for pem in [data.join("root.pem"), data.join("issuing.pem"), data.join("server.pem"), laptop.home().join("device.pem")] {
+    for pem in [
+        data.join("root.pem"),
+        data.join("issuing.pem"),
+        data.join("server.pem"),
+        laptop.home().join("device.pem"),
+    ] {
         for certificate in CertificateDer::pem_file_iter(&pem).expect("certificates") {
             let certificate = certificate.expect("a certificate");
             clean(&planted, &pem.display().to_string(), &certificate);
-            assert!(planted.control.find(&certificate).is_empty(), "a certificate names no device");
+            assert!(
+                planted.control.find(&certificate).is_empty(),
+                "a certificate names no device"
+            );
         }
     }
     left_behind(&planted, &laptop);
@@ -229,16 +301,37 @@ fn nothing_of_a_session_leaves_the_machine_but_concepts() {
 fn searched_store(planted: &Planted, state: &str, data: &Path) {
     let loot = Loot::of(data);
     let raw = loot.raw();
-    assert_eq!(planted.secret.find(&raw), BTreeSet::new(), "pages of the {state} store");
-    assert!(!planted.control.find(&raw).is_empty(), "the control is seen in the {state} store");
-    assert!(!planted.person.find(&raw).is_empty(), "the name is seen in the {state} store");
+    assert_eq!(
+        planted.secret.find(&raw),
+        BTreeSet::new(),
+        "pages of the {state} store"
+    );
+    assert!(
+        !planted.control.find(&raw).is_empty(),
+        "the control is seen in the {state} store"
+    );
+    assert!(
+        !planted.person.find(&raw).is_empty(),
+        "the name is seen in the {state} store"
+    );
     for table in loot.tables.keys() {
         let dump = loot.dump(table);
-        assert_eq!(planted.secret.find(&dump), BTreeSet::new(), "table {table}, {state}");
+        assert_eq!(
+            planted.secret.find(&dump),
+            BTreeSet::new(),
+            "table {table}, {state}"
+        );
         let names = planted.person.find(&dump);
-        assert_eq!(names.is_empty(), table != "person", "table {table}, {state}: {names:?}");
+        assert_eq!(
+            names.is_empty(),
+            table != "person",
+            "table {table}, {state}: {names:?}"
+        );
         if table == "device" {
-            assert!(!planted.control.find(&dump).is_empty(), "the control is seen in {table}");
+            assert!(
+                !planted.control.find(&dump).is_empty(),
+                "the control is seen in {table}"
+            );
         }
     }
 }
@@ -247,8 +340,14 @@ fn searched_store(planted: &Planted, state: &str, data: &Path) {
 /// store; no prompt, no output, nothing in the spool.
 fn left_behind(planted: &Planted, laptop: &Laptop) {
     let spool = laptop.home().join("spool");
-    let left = if spool.exists() { files(&spool) } else { Vec::new() };
-    let sizes = left.iter().map(|path| std::fs::metadata(path).expect("a file").len());
+    let left = if spool.exists() {
+        files(&spool)
+    } else {
+        Vec::new()
+    };
+    let sizes = left
+        .iter()
+        .map(|path| std::fs::metadata(path).expect("a file").len());
     assert_eq!(sizes.sum::<u64>(), 0, "the spool is empty: {left:?}");
     for path in files(laptop.folder()) {
         let place = path.display().to_string();

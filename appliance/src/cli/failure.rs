@@ -85,6 +85,13 @@ impl Failure {
         self
     }
 
+    /// With a cause that was put into words already.
+    #[must_use]
+    pub fn cause(mut self, cause: String) -> Self {
+        self.cause = Some(cause);
+        self
+    }
+
     /// The exit code.
     #[must_use]
     pub fn exit(&self) -> ExitCode {
@@ -162,8 +169,8 @@ impl From<crate::http::tls::Error> for Failure {
             ),
             _ => (
                 Exit::Failed,
-                "stop the appliance, move server.pem and keys/server.key away and start it: it \
-                 issues a new certificate by itself"
+                "stop the appliance, move server.pem away and start it: it issues a new \
+                 certificate by itself"
                     .into(),
             ),
         };

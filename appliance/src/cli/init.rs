@@ -74,9 +74,7 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    let build = Build::begin(&context.data_dir).map_err(refused)?;
-    let made = make(context, args, &organisation, &build.path())?;
-    build.finish().map_err(refused)?;
+    let made = whole_or_nothing(context, args, &organisation)?;
     context.say(&made, || {
         let sample = match made.sample {
             true => "This store is a sample, for good: every page and command says so.\n",
@@ -89,6 +87,24 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
         )
     });
     Ok(())
+}
+
+/// Makes it.
+fn whole_or_nothing(
+    context: &Context,
+    args: &InitArgs,
+    organisation: &str,
+) -> Result<Made, Failure> {
+    let build = Build::begin(&context.data_dir).map_err(refused)?;
+    let made = make(context, args, organisation, &build.path())?;
+    build.finish().map_err(refused)?;
+    Ok(made)
+}
+
+/// The same without a word, for tests.
+#[cfg(test)]
+pub(super) fn quietly(context: &Context, args: &InitArgs) -> Result<(), Failure> {
+    whole_or_nothing(context, args, &organisation(args)?).map(drop)
 }
 
 fn organisation(args: &InitArgs) -> Result<String, Failure> {
@@ -212,6 +228,64 @@ fn failed(doing: &str, error: &crate::app::Error) -> Failure {
     .because(error)
 }
 
+/// What helps against an error of the store, and how the command ends.
+fn store_fix(error: &org_store::Error) -> (Exit, String) {
+    use org_store::Error;
+    let (exit, fix) = match error {
+        Error::DiskFull { .. } => (Exit::Failed, "free space on the disk of the data directory"),
+        Error::Busy { .. } => (
+            Exit::Failed,
+            "wait until the other command or the server is done, then try again",
+        ),
+        Error::NotFound { .. } | Error::Disabled => {
+            (Exit::Refused, "look at the name that was given")
+        }
+        Error::Exists { .. } => (Exit::Refused, "nothing is to be done; it is there"),
+        Error::SnapshotDate => (
+            Exit::Refused,
+            "look at the machine's clock, and at --clock: a newer snapshot is there already",
+        ),
+        Error::SchemaTooNew { .. } => (
+            Exit::NoAppliance,
+            "start the newer build again, or restore a backup that the older one made",
+        ),
+        Error::Unreadable { .. } => (
+            Exit::NoAppliance,
+            "restore store.db and keys/ together, from one backup: a database opens with its own \
+             key alone",
+        ),
+        Error::Damaged { .. } => (
+            Exit::NoAppliance,
+            "keep a copy of the file for whoever helps you, then restore the latest backup; \
+             clients give back what it lacks",
+        ),
+        Error::File { .. } => (
+            Exit::NoAppliance,
+            "make the file readable and writable for the user that runs this command",
+        ),
+        _ => (
+            Exit::Failed,
+            "look whether the disk of the data directory has room (`df`) and answers (`dmesg`)",
+        ),
+    };
+    (exit, fix.to_owned())
+}
+
+/// A message of `identity` with the keys as our configuration calls them.
+fn our_keys(text: &str) -> String {
+    [
+        ("root_ca_pem", "ca_file"),
+        ("redirect_uri", "public.people_url"),
+        ("roles.claim", "roles_claim"),
+        ("`step_up`", "`acr_values` or `auth_context`"),
+        ("`client_secret`", "`client_secret_file`"),
+    ]
+    .into_iter()
+    .fold(text.to_owned(), |text, (theirs, ours)| {
+        text.replace(theirs, ours)
+    })
+}
+
 impl From<crate::app::Error> for Failure {
     fn from(error: crate::app::Error) -> Self {
         use crate::app::Error;
@@ -241,10 +315,11 @@ impl From<crate::app::Error> for Failure {
                  command, and whether its disk has room"
                     .to_owned(),
             ),
-            Error::Provider { source, .. } => (Exit::Config, source.fix()),
+            Error::Provider { source, .. } => (Exit::Config, our_keys(&source.fix())),
             Error::ProviderFile { .. } => {
                 (Exit::Config, "make the file readable, or correct its path in [oidc]".to_owned())
             }
+            Error::Store(error) | Error::Open { source: error, .. } => store_fix(error),
             Error::Mixed { .. } => (
                 Exit::NoAppliance,
                 "restore the whole directory from one backup; do not mix files of two".to_owned(),
@@ -256,9 +331,17 @@ impl From<crate::app::Error> for Failure {
             ),
         };
         let failure = Self::new(exit, code, error.to_string(), fix);
-        match std::error::Error::source(&error) {
-            Some(source) => failure.because(source),
-            None => failure,
+        match (&error, std::error::Error::source(&error)) {
+            (Error::Provider { source, .. }, _) => failure.cause(our_keys(&source.explain())),
+            (Error::Open { path, source }, _) => {
+                let failure = failure.at(path);
+                match std::error::Error::source(source) {
+                    Some(cause) => failure.because(cause),
+                    None => failure,
+                }
+            }
+            (_, Some(source)) => failure.because(source),
+            (_, None) => failure,
         }
     }
 }

@@ -145,6 +145,9 @@ enum SampleCommand {
         /// Another draw of the same organisation
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Load nothing: only say as whom a visitor can sign in
+        #[arg(long)]
+        show: bool,
     },
 }
 
@@ -232,8 +235,8 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
             command: AdminCommand::Link { person },
         } => admin::link(context, person.as_deref()),
         Command::Sample {
-            command: SampleCommand::Load { seed },
-        } => sample::load(context, seed),
+            command: SampleCommand::Load { seed, show },
+        } => sample::load(context, seed, show),
         Command::Snapshot {
             command: SnapshotCommand::Now { preview, clock },
         } => snapshot::now(context, preview, clock),
@@ -258,7 +261,7 @@ pub(crate) fn make_for_tests(
         hosts: Vec::new(),
         dry_run: false,
     };
-    init::run(&context, &args)
+    init::quietly(&context, &args)
 }
 
 /// The threads that requests and commands run on.

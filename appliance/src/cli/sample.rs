@@ -7,12 +7,26 @@ use crate::app::{App, Parts, Setting};
 use crate::config::{Config, Overrides};
 use crate::{data_dir, sample};
 use org_store::{Check, Options};
+use serde::Serialize;
 
-pub(super) fn load(context: &Context, seed: u64) -> Result<(), Failure> {
+/// Whom a visitor can be.
+#[derive(Serialize)]
+struct Visitor {
+    visitor: String,
+}
+
+pub(super) fn load(context: &Context, seed: u64, show: bool) -> Result<(), Failure> {
     let dir = &context.data_dir;
     let identity = data_dir::identity(dir).map_err(crate::app::Error::from)?;
     if !identity.sample {
         return Err(not_sample("`sample load`"));
+    }
+    if show {
+        let visitor = Visitor {
+            visitor: sample::visitor(),
+        };
+        context.say(&visitor, || visitor.visitor.clone());
+        return Ok(());
     }
     let config = Config::load(dir, &context.edges.environment, Overrides::default())?;
     let options = Options {

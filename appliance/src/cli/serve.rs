@@ -7,6 +7,7 @@ use crate::authority;
 use crate::config::{Config, Overrides};
 use crate::data_dir::{self, Serving};
 use crate::edges::{Clock, ShiftedClock};
+use crate::http::error::chain;
 use crate::http::router::{Port, router};
 use crate::http::tls::{self, Listener};
 use crate::jobs::{self, Tls};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Printed once, when both listeners answer.
@@ -56,6 +57,8 @@ pub(super) fn not_sample(what: &str) -> Failure {
 }
 
 async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<(), Failure> {
+    // First of all: whoever reads that we serve may stop us at once, and that has to be an orderly end.
+    let mut signals = Signals::listen()?;
     let held = data_dir::hold(&config.data_dir).map_err(crate::app::Error::from)?;
     // Before the database is opened: a taken port is told at once.
     let people = tls::bind(config.people).await?;
@@ -123,7 +126,7 @@ async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<()
     held.announce(&serving).map_err(crate::app::Error::from)?;
     say(context, &app, &serving);
 
-    wait(&app, &tls).await?;
+    signals.wait(&app, &tls).await;
     tracing::info!("stopping: requests in flight may end, new ones are refused");
     stop.send_replace(true);
     let _ = people_serving.await;
@@ -162,31 +165,48 @@ fn say(context: &Context, app: &App, serving: &Serving) {
     });
 }
 
-/// Until a signal says stop. SIGHUP looks at the certificate anew.
-async fn wait(app: &App, tls: &Tls) -> Result<(), Failure> {
-    let on = |kind| {
-        signal(kind).map_err(|error| {
-            Failure::new(Exit::Failed, "D013", "signals cannot be waited for", "").because(&error)
+/// What may be said to us while we serve.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let on = |kind| {
+            signal(kind).map_err(|error| {
+                let what = "signals cannot be waited for";
+                Failure::new(Exit::Failed, "D013", what, "").because(&error)
+            })
+        };
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+            hang_up: on(SignalKind::hangup())?,
         })
-    };
-    let mut terminate = on(SignalKind::terminate())?;
-    let mut interrupt = on(SignalKind::interrupt())?;
-    let mut hang_up = on(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                let reloaded = match app.server() {
-                    Ok((server, _)) => jobs::reload(app, server, tls).map_err(|error| error.to_string()),
-                    Err(error) => Err(crate::http::error::chain(&error)),
-                };
-                match reloaded {
-                    Ok(()) => tracing::info!("read the server's certificate anew"),
-                    Err(cause) => tracing::error!(cause, "the server's certificate was kept"),
-                }
+    }
+
+    /// Until one says stop. SIGHUP looks at the certificate anew.
+    async fn wait(&mut self, app: &App, tls: &Tls) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => reload(app, tls),
             }
         }
+    }
+}
+
+fn reload(app: &App, tls: &Tls) {
+    let reloaded = match app.server() {
+        Ok((server, _)) => jobs::reload(app, server, tls).map_err(|error| chain(&error)),
+        Err(error) => Err(chain(&error)),
+    };
+    match reloaded {
+        Ok(()) => tracing::info!("read the server's certificate anew"),
+        Err(cause) => tracing::error!(cause, "the server's certificate was kept"),
     }
 }
 

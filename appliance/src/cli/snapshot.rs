@@ -7,8 +7,10 @@ use crate::app::Parts;
 use crate::config::{Config, Overrides};
 use crate::http::pages::date;
 use crate::{data_dir, jobs};
+use kernel::aggregate::Snapshot;
 use org_store::{Act, Action, Actor, Check, Options, snapshot};
 use serde::Serialize;
+use std::time::Duration;
 
 #[derive(Serialize)]
 struct Made {
@@ -18,6 +20,19 @@ struct Made {
     counted: u32,
     rows: usize,
     sample: bool,
+}
+
+/// How often, and after which pause, to look whether another process has finished it.
+const PATIENCE: u32 = 120;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The newest snapshot, if it is this Monday's or a later one's.
+async fn newest(parts: &Parts, monday: i64) -> org_store::Result<Option<Snapshot>> {
+    let newest = parts.store.read(|txn| snapshot::newest(txn, 1)).await?;
+    Ok(newest
+        .into_iter()
+        .next()
+        .filter(|newest| newest.as_of.day() >= monday))
 }
 
 pub(super) fn now(context: &Context, preview: bool, clock: Option<i64>) -> Result<(), Failure> {
@@ -35,38 +50,36 @@ pub(super) fn now(context: &Context, preview: bool, clock: Option<i64>) -> Resul
     let parts = Parts::open(&config, options)?;
     let now = context.edges.clock.now();
     let monday = jobs::last_monday(now + clock.unwrap_or(0));
-    let newest = parts
-        .store
-        .read_blocking(|txn| snapshot::newest(txn, 1))
-        .map_err(crate::app::Error::from)?;
-    let there = newest
-        .into_iter()
-        .next()
-        .filter(|newest| newest.as_of.day() >= monday);
-    let (made, snapshot) = match there {
-        Some(there) if !preview => (false, there),
-        _ => {
-            let work = async {
-                let figures = crate::rules::figures(config.k);
-                match preview {
-                    true => {
-                        parts
-                            .store
-                            .read(move |txn| snapshot::preview(txn, monday, &figures))
-                            .await
+    let (made, snapshot) = super::runtime()?
+        .block_on(async {
+            let figures = crate::rules::figures(config.k);
+            if preview {
+                let would = parts
+                    .store
+                    .read(move |txn| snapshot::preview(txn, monday, &figures))
+                    .await;
+                return would.map(|would| (false, would));
+            }
+            if let Some(there) = newest(&parts, monday).await? {
+                return Ok((false, there));
+            }
+            let act = Act::new(Actor::Console, Action::MakeSnapshot, now);
+            match parts.store.make_snapshot(act, monday, figures).await {
+                Ok(made) => Ok((true, made)),
+                // The running server makes it at this very moment.
+                Err(error @ org_store::Error::Exists { .. }) => {
+                    for _ in 0..PATIENCE {
+                        if let Some(there) = newest(&parts, monday).await? {
+                            return Ok((false, there));
+                        }
+                        tokio::time::sleep(PAUSE).await;
                     }
-                    false => {
-                        let act = Act::new(Actor::Console, Action::MakeSnapshot, now);
-                        parts.store.make_snapshot(act, monday, figures).await
-                    }
+                    Err(error)
                 }
-            };
-            let made = super::runtime()?
-                .block_on(work)
-                .map_err(crate::app::Error::from)?;
-            (!preview, made)
-        }
-    };
+                Err(error) => Err(error),
+            }
+        })
+        .map_err(crate::app::Error::from)?;
     let result = Made {
         as_of: date(snapshot.as_of.day()).to_string(),
         made,

@@ -45,8 +45,8 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Read { .. } => "C001",
-            Self::Refused { .. } => "C002",
+            Self::Read { .. } => "G001",
+            Self::Refused { .. } => "G002",
         }
     }
 }
@@ -559,7 +559,7 @@ mod tests {
     #[test]
     fn a_provider_without_issuer_is_refused() {
         let error = config("[oidc.entra]\nname = \"Entra ID\"\n").unwrap_err();
-        assert_eq!(error.code(), "C002");
+        assert_eq!(error.code(), "G002");
         let text = error.to_string();
         assert!(
             text.contains("oidc.entra.issuer: this key is missing"),

@@ -17,6 +17,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use http_body_util::Limited;
 use identity::{OriginHeaders, SecretToken, TokenKind};
@@ -146,10 +147,18 @@ pub async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    match admit(&app, route, request).await {
+    let (parts, body) = request.into_parts();
+    let caller = match identify(&app, route, &parts).await {
+        Ok(caller) => caller,
+        Err(error) => return error.into_response(),
+    };
+    let mut response = match admit(&app, route, caller.clone(), parts, body).await {
         Ok(request) => next.run(request).await,
         Err(refused) => refused.into_response(),
-    }
+    };
+    // An error becomes a page further out, and that page knows who reads it.
+    response.extensions_mut().insert(caller);
+    response
 }
 
 enum Refused {
@@ -178,38 +187,43 @@ impl IntoResponse for Refused {
     }
 }
 
-async fn admit(app: &App, route: &'static Route, request: Request) -> Result<Request, Refused> {
-    let now = app.edges().clock.now();
-    let (mut parts, body) = request.into_parts();
-    let number = parts
-        .extensions
-        .get::<RequestId>()
-        .map(|id| id.0.clone())
-        .unwrap_or_default();
+async fn identify(app: &App, route: &Route, parts: &Parts) -> Result<Caller, ApiError> {
+    match route.auth {
+        Auth::Program => Ok(Caller::Nobody),
+        Auth::Device => device_of(app, parts.extensions.get::<Peer>()).await,
+        _ => person_of(app, &parts.headers, app.now()).await,
+    }
+}
+
+async fn admit(
+    app: &App,
+    route: &'static Route,
+    caller: Caller,
+    mut parts: Parts,
+    body: Body,
+) -> Result<Request, Refused> {
+    let number = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
     let asked = Asked {
-        request: number,
+        request: number.unwrap_or_default(),
         host: host(&parts.headers, &parts.uri)
             .unwrap_or("localhost")
             .to_owned(),
-        now,
+        now: app.now(),
     };
     let mut body = Body::new(Limited::new(body, route.body));
-    let caller = match route.auth {
-        Auth::Program => Caller::Nobody,
-        Auth::Device => device_of(app, parts.extensions.get::<Peer>()).await?,
-        _ => {
-            let caller = person_of(app, &parts.headers, now).await?;
-            if parts.method != Method::GET && parts.method != Method::HEAD {
-                require_own_origin(app, &parts.headers, &asked.host)?;
-                let fields = Fields::parse(&read_body(body, route.body).await?);
-                body = Body::empty();
+    if !matches!(route.auth, Auth::Program | Auth::Device) {
+        if parts.method != Method::GET && parts.method != Method::HEAD {
+            require_own_origin(app, &parts.headers, &asked.host)?;
+            let fields = Fields::parse(&read_body(body, route.body).await?);
+            body = Body::empty();
+            // A one-time link's form belongs to the link, not to a session.
+            if route.auth != Auth::Open {
                 require_token(&caller, &fields)?;
-                parts.extensions.insert(fields);
             }
-            judge(app, route, &caller, &parts.method, &parts.uri, now).await?;
-            caller
+            parts.extensions.insert(fields);
         }
-    };
+        judge(app, route, &caller, &parts.method, &parts.uri, asked.now).await?;
+    }
     parts.extensions.insert(asked);
     parts.extensions.insert(caller);
     Ok(Request::from_parts(parts, body))
@@ -244,7 +258,7 @@ async fn judge(
     for word in route.audit {
         if let Some(action) = Action::ALL.iter().find(|action| action.as_str() == *word) {
             let act = Act::new(caller.actor(), *action, now);
-            // It is refused there too, and that is what leaves the row.
+            // It is refused there too, and where the role is the reason that leaves the row.
             let _ = app.store().write(act, |_| Ok(())).await;
         }
     }

@@ -131,7 +131,7 @@ impl ApiError {
             StatusCode::GONE,
             "H410",
             "This person's data was erased here.",
-            "Enrol again to begin anew; nothing old will come back.",
+            "Enrol again to begin anew.",
         )
         .refusal(Refusal::Erased)
     }

@@ -5,6 +5,7 @@
 //! devices' port nothing that could tell one device from another: no address, no certificate. So a
 //! log cannot be laid beside the store to learn whose evidence is whose.
 
+use super::auth::Caller;
 use super::error::ApiError;
 use super::rest::Rest;
 use super::router::Port;
@@ -123,17 +124,20 @@ fn too_slow(limit: Duration) -> ApiError {
 /// Turns an error into what this caller reads: JSON for programs, a page for people. Replies of the
 /// router itself, such as 404 and 405, come with no body and get one here.
 fn shape(app: &App, port: Port, seen: &Seen, id: &RequestId, response: Response) -> Response {
-    let error = match response.extensions().get::<ApiError>() {
-        Some(error) => error.clone(),
-        None if response.status() == StatusCode::NOT_FOUND => ApiError::not_found(),
-        None if response.status() == StatusCode::METHOD_NOT_ALLOWED => ApiError::method(),
-        None => return response,
+    // What a handler wrote has a type; the router's own 404 and 405 have neither type nor body.
+    let is_written = response.headers().contains_key(header::CONTENT_TYPE);
+    let error = match (response.extensions().get::<ApiError>(), response.status()) {
+        (Some(error), _) => error.clone(),
+        (None, StatusCode::NOT_FOUND) if !is_written => ApiError::not_found(),
+        (None, StatusCode::METHOD_NOT_ALLOWED) if !is_written => ApiError::method(),
+        (None, _) => return response,
     };
-    let (parts, _) = response.into_parts();
+    let (mut parts, _) = response.into_parts();
+    let caller = parts.extensions.remove().unwrap_or(Caller::Nobody);
     let shaped = if port == Port::Devices || seen.wants_json {
         error.into_json()
     } else {
-        super::pages::error(app, id, seen.host.as_deref(), error)
+        super::pages::error(app, id, &caller, seen.host.as_deref(), error)
     };
     let mut shaped = shaped;
     // `Allow` of a 405, `WWW-Authenticate`, cookies that end a session.

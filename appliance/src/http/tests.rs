@@ -7,7 +7,7 @@ use crate::testing::{Browser, NOW, Reply, Scratch};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
 use kernel::ids::{DeviceId, StreamId};
-use org_store::{Act, Action, Actor, Role, link_token};
+use org_store::{Act, Action, Actor, Role, link_token, session};
 
 fn path(route: &Route) -> String {
     route
@@ -127,6 +127,9 @@ async fn a_form_of_another_site_or_without_its_token_changes_nothing() {
         };
         let foreign = send("https://evil.example", format!("csrf={}", admin.csrf)).await;
         assert_eq!(foreign.status, 403, "{}", route.path);
+        if route.auth == Auth::Open {
+            continue;
+        }
         let bare = send("https://localhost:8443", String::new()).await;
         assert_eq!(bare.status, 403, "{}", route.path);
         assert!(bare.body.contains("Nothing was changed"), "{}", bare.body);
@@ -159,6 +162,16 @@ async fn a_page_has_its_headers_and_an_error_its_form() {
 }
 
 #[tokio::test]
+async fn a_page_that_refuses_knows_who_reads_it() {
+    let scratch = Scratch::new(false);
+    let member = scratch.browser(Role::Member).await;
+    let page = scratch.people("/admin", Some(&member), None).await;
+    assert_eq!(page.status, 403);
+    assert!(page.body.contains("Ada Example"), "{}", page.body);
+    assert!(page.body.contains("Sign out"), "{}", page.body);
+}
+
+#[tokio::test]
 async fn what_lives_and_who_we_are_is_said_on_both_ports() {
     let scratch = Scratch::new(false);
     for path in ["/healthz", "/readyz", "/.well-known/aiworklab"] {
@@ -171,12 +184,20 @@ async fn what_lives_and_who_we_are_is_said_on_both_ports() {
 }
 
 async fn link(scratch: &Scratch) -> String {
-    let random = scratch.app.random().unwrap();
-    let (token, record) = identity::new_link(identity::LinkPurpose::FirstAdmin, NOW, random);
-    let act = Act::new(Actor::Console, Action::IssueLink, NOW);
-    let put = move |txn: &mut org_store::WriteTxn<'_>| {
-        link_token::put(txn, &record.hash, link_token::Purpose::FirstAdmin, NOW)
-    };
+    let purpose = identity::LinkPurpose::FirstAdmin;
+    link_of(scratch, purpose, link_token::Purpose::FirstAdmin).await
+}
+
+async fn link_of(
+    scratch: &Scratch,
+    purpose: identity::LinkPurpose,
+    stored: link_token::Purpose,
+) -> String {
+    let (random, now) = (scratch.app.random().unwrap(), scratch.app.now());
+    let (token, record) = identity::new_link(purpose, now, random);
+    let act = Act::new(Actor::Console, Action::IssueLink, now);
+    let put =
+        move |txn: &mut org_store::WriteTxn<'_>| link_token::put(txn, &record.hash, stored, now);
     scratch.app.store().write(act, put).await.unwrap();
     format!("/link/{token}")
 }
@@ -208,6 +229,59 @@ async fn a_link_is_used_up_by_its_button_alone_and_once() {
     let again = scratch.people(&link, None, Some("")).await;
     assert_eq!(again.status, 410);
     assert!(again.body.contains("used already"), "{}", again.body);
+}
+
+#[tokio::test]
+async fn a_link_confirms_who_is_signed_in_already() {
+    let scratch = Scratch::new(false);
+    let admin = scratch.browser(Role::Admin).await;
+    scratch.clock.pass(301);
+    let now = scratch.app.now();
+    let purpose = link_token::Purpose::SignIn(admin.person);
+    let link = link_of(&scratch, identity::LinkPurpose::SignIn, purpose).await;
+    let page = scratch.people(&link, Some(&admin), None).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let opened = scratch.people(&link, Some(&admin), Some("")).await;
+    assert_eq!(opened.status, 303, "{}", opened.body);
+    let rest = scratch
+        .app
+        .store()
+        .read(move |txn| session::count(txn, now))
+        .await
+        .unwrap();
+    assert_eq!(rest, 1, "the session before it has ended");
+}
+
+#[tokio::test]
+async fn wrong_codes_end_a_sessions_guessing_by_either_way() {
+    let scratch = Scratch::new(false);
+    let ada = scratch.browser(Role::Member).await;
+    let form = format!("csrf={}&code=BBBB-BBBB&decision=approve", ada.csrf);
+    for _ in 0..identity::MAX_WRONG_CODES {
+        let reply = scratch.people("/enrol", Some(&ada), Some(&form)).await;
+        assert_eq!(reply.status, 404);
+    }
+    let reply = scratch
+        .people("/enrol?code=CCCC-CCCC", Some(&ada), None)
+        .await;
+    assert!(
+        reply.body.contains("Too many wrong codes"),
+        "{}",
+        reply.body
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_was_cut_off_says_so() {
+    let scratch = Scratch::new(false);
+    for path in [
+        format!("/link/{}", "A".repeat(43)),
+        "/link/short".to_owned(),
+    ] {
+        let page = scratch.people(&path, None, None).await;
+        assert_eq!(page.status, 404);
+        assert!(page.body.contains("not known here"), "{}", page.body);
+    }
 }
 
 #[tokio::test]

@@ -131,6 +131,9 @@ async fn chain_audit(app: App) -> Result<(), Failed> {
     app.store()
         .chain_audit(Some(app.audit_signer()), app.now())
         .await?;
+    if app.watch().audit == Audit::NotYet {
+        verify_audit(app).await?;
+    }
     Ok(())
 }
 

@@ -84,6 +84,12 @@ pub struct Loaded {
     pub visitor: String,
 }
 
+/// The address of the engineer whom a visitor can be.
+#[must_use]
+pub fn visitor() -> String {
+    plan::email(plan::VISITOR)
+}
+
 /// Puts it in.
 ///
 /// # Errors
@@ -92,7 +98,7 @@ pub async fn load(app: &App, seed: u64) -> Result<Loaded, Error> {
     if !app.identity().sample {
         return Err(Error::NotSample);
     }
-    let visitor = plan::email(plan::VISITOR);
+    let visitor = visitor();
     let email = visitor.clone();
     if app
         .store()
@@ -123,6 +129,8 @@ pub async fn load(app: &App, seed: u64) -> Result<Loaded, Error> {
         .map(|engineer| engineer.first_day)
         .min()
         .unwrap_or_default();
+    // When the laptops were last seen lies in memory until then.
+    app.store().flush_tally(now).await?;
     let snapshots = loader.snapshots(first).await?;
     Ok(Loaded {
         engineers: engineers.len(),

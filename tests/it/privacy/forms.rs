@@ -23,7 +23,10 @@ impl Search {
     /// Looks for a text as it is and in every encoding, and for its hashes. `text` is in small
     /// letters, at least 12 of them.
     pub fn text(&mut self, name: &str, text: &str) {
-        assert!(text.len() >= 12 && !text.bytes().any(|b| b.is_ascii_uppercase()), "{text}");
+        assert!(
+            text.len() >= 12 && !text.bytes().any(|b| b.is_ascii_uppercase()),
+            "{text}"
+        );
         for (form, bytes) in encoded(text) {
             self.add(name, form, bytes);
         }
@@ -51,7 +54,10 @@ impl Search {
 
     fn add(&mut self, name: &str, form: &str, bytes: Vec<u8>) {
         let start = bytes[..8].try_into().expect("a form has eight bytes");
-        self.by_start.entry(start).or_default().push(self.needles.len());
+        self.by_start
+            .entry(start)
+            .or_default()
+            .push(self.needles.len());
         self.needles.push((name.to_owned(), form.to_owned(), bytes));
     }
 
@@ -79,20 +85,35 @@ impl Search {
 /// Every spelling of a text that is not a hash.
 pub fn encoded(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let bytes = text.as_bytes();
-    let each = |spell: fn(u8) -> String| bytes.iter().map(|b| spell(*b)).collect::<String>().into_bytes();
+    let each = |spell: fn(u8) -> String| {
+        bytes
+            .iter()
+            .map(|b| spell(*b))
+            .collect::<String>()
+            .into_bytes()
+    };
     let form: String = url::form_urlencoded::byte_serialize(bytes).collect();
     let json = serde_json::to_string(text).expect("text is JSON");
     let mut forms = vec![
         ("plain", bytes.to_vec()),
-        ("UTF-16, little end first", text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
-        ("UTF-16, big end first", text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        (
+            "UTF-16, little end first",
+            text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        ),
+        (
+            "UTF-16, big end first",
+            text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        ),
         ("hex", hex::encode(bytes).into_bytes()),
         ("URL form", form.to_ascii_lowercase().into_bytes()),
         ("URL, every byte", each(|b| format!("%{b:02x}"))),
         ("JSON", json.trim_matches('"').as_bytes().to_vec()),
         ("JSON, every character", each(|b| format!("\\u{b:04x}"))),
         ("HTML, every character", each(|b| format!("&#{b};"))),
-        ("HTML hex, every character", each(|b| format!("&#x{b:02x};"))),
+        (
+            "HTML hex, every character",
+            each(|b| format!("&#x{b:02x};")),
+        ),
         ("backwards", bytes.iter().rev().copied().collect()),
     ];
     for (name, engine) in [("base64", STANDARD), ("base64url", URL_SAFE)] {
@@ -122,7 +143,12 @@ fn hashed(bytes: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 
 /// RFC 1321. No library of ours still has it, which does not mean that nobody would use it.
 fn md5(bytes: &[u8]) -> [u8; 16] {
-    const SHIFTS: [[u32; 4]; 4] = [[7, 12, 17, 22], [5, 9, 14, 20], [4, 11, 16, 23], [6, 10, 15, 21]];
+    const SHIFTS: [[u32; 4]; 4] = [
+        [7, 12, 17, 22],
+        [5, 9, 14, 20],
+        [4, 11, 16, 23],
+        [6, 10, 15, 21],
+    ];
     let mut padded = bytes.to_vec();
     padded.push(0x80);
     padded.resize(padded.len().next_multiple_of(64), 0);
@@ -133,9 +159,8 @@ fn md5(bytes: &[u8]) -> [u8; 16] {
     padded[end..].copy_from_slice(&(bytes.len() as u64 * 8).to_le_bytes());
     let mut state: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
     for block in padded.chunks_exact(64) {
-        let word = |i: usize| {
-            u32::from_le_bytes(block[i * 4..i * 4 + 4].try_into().expect("four bytes"))
-        };
+        let word =
+            |i: usize| u32::from_le_bytes(block[i * 4..i * 4 + 4].try_into().expect("four bytes"));
         let [mut a, mut b, mut c, mut d] = state;
         for i in 0..64_usize {
             let (mixed, which) = match i / 16 {
@@ -151,7 +176,10 @@ fn md5(bytes: &[u8]) -> [u8; 16] {
                 reason = "the constants of RFC 1321 are defined so"
             )]
             let constant = (((i + 1) as f64).sin().abs() * 4_294_967_296.0) as u32;
-            let sum = a.wrapping_add(mixed).wrapping_add(constant).wrapping_add(word(which));
+            let sum = a
+                .wrapping_add(mixed)
+                .wrapping_add(constant)
+                .wrapping_add(word(which));
             (a, d, c) = (d, c, b);
             b = b.wrapping_add(sum.rotate_left(SHIFTS[i / 16][i % 4]));
         }
@@ -175,8 +203,14 @@ fn md5_is_md5() {
             "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
             "57edf4a22be3c955ac49da2e2107b67a",
         ),
-        ("0123456789012345678901234567890123456789012345678901234", "6e7a4fc92eb1c3f6e652425bcc8d44b5"),
-        ("012345678901234567890123456789012345678901234567890123456789", "1ced811af47ead374872fcca9d73dd71"),
+        (
+            "0123456789012345678901234567890123456789012345678901234",
+            "6e7a4fc92eb1c3f6e652425bcc8d44b5",
+        ),
+        (
+            "012345678901234567890123456789012345678901234567890123456789",
+            "1ced811af47ead374872fcca9d73dd71",
+        ),
     ] {
         assert_eq!(hex::encode(md5(text.as_bytes())), hash, "{text}");
     }
@@ -200,7 +234,11 @@ fn every_form_is_found_wherever_it_stands() {
             format!("{before}{}", &TEXT[..11]).into_bytes(),
         ];
         for bytes in spelled {
-            assert!(!search.find(&bytes).is_empty(), "{}", String::from_utf8_lossy(&bytes));
+            assert!(
+                !search.find(&bytes).is_empty(),
+                "{}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
     }
     for (form, hash) in hashed(TEXT.as_bytes()) {
@@ -214,5 +252,9 @@ fn every_form_is_found_wherever_it_stands() {
             assert!(!search.find(&bytes).is_empty(), "{form}");
         }
     }
-    assert!(search.find(b"nothing of the kind stands in here, 0123456789").is_empty());
+    assert!(
+        search
+            .find(b"nothing of the kind stands in here, 0123456789")
+            .is_empty()
+    );
 }

@@ -9,7 +9,7 @@ use kernel::ids::{DAY, DeviceId, HOUR};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rusqlite::types::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// 16 random bytes: a person, a subject, a device, a stream.
 pub type Id = [u8; 16];
@@ -25,12 +25,21 @@ pub enum Clue {
     Acts,
     /// An account's end beside the end of the evidence.
     Leaving,
-    /// Rows of both sides that came with one commit, in the log or by their place in a page.
+    /// Rows of both sides that came with one commit, while the log still has it.
+    Commits,
+    /// The order in which rows came to the pages of both sides.
     Order,
 }
 
 /// All of them.
-pub const CLUES: [Clue; 5] = [Clue::Counts, Clue::Ends, Clue::Acts, Clue::Leaving, Clue::Order];
+pub const CLUES: [Clue; 6] = [
+    Clue::Counts,
+    Clue::Ends,
+    Clue::Acts,
+    Clue::Leaving,
+    Clue::Commits,
+    Clue::Order,
+];
 
 #[derive(Debug, Default)]
 struct Person {
@@ -53,6 +62,7 @@ struct Subject {
 pub struct Case {
     persons: BTreeMap<Id, Person>,
     subjects: BTreeMap<Id, Subject>,
+    commits: BTreeMap<(Id, Id), f64>,
     order: BTreeMap<(Id, Id), f64>,
     today: i64,
 }
@@ -100,7 +110,9 @@ impl Case {
             ("link_token", &["created", "used"][..]),
         ] {
             for row in loot.table(table) {
-                let Some(Value::Blob(person)) = row.get("person") else { continue };
+                let Some(Value::Blob(person)) = row.get("person") else {
+                    continue;
+                };
                 let person = Id::try_from(person.as_slice()).expect("an id");
                 let times = columns.iter().filter_map(|column| number(row, column));
                 if let Some(person) = persons.get_mut(&person) {
@@ -108,16 +120,32 @@ impl Case {
                 }
             }
         }
-        let actors: BTreeMap<Id, Id> =
-            loot.table("actor").iter().map(|row| (id(row, "actor"), id(row, "person"))).collect();
-        for row in loot.table("audit").iter().chain(loot.table("audit_pending")) {
-            let Some(Value::Text(body)) = row.get("body") else { panic!("an audit row has a body") };
+        let actors: BTreeMap<Id, Id> = loot
+            .table("actor")
+            .iter()
+            .map(|row| (id(row, "actor"), id(row, "person")))
+            .collect();
+        for row in loot
+            .table("audit")
+            .iter()
+            .chain(loot.table("audit_pending"))
+        {
+            let Some(Value::Text(body)) = row.get("body") else {
+                panic!("an audit row has a body")
+            };
             let body: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
             audited(&body["row"], &actors, &owners, &mut persons);
         }
         let subjects = subjects(loot);
-        let order = order(loot, &owners, &subjects);
-        Self { persons, subjects, order, today: now.div_euclid(DAY) }
+        let known = known(&owners, &subjects);
+        let (commits, order) = (together(loot, &known), order(loot, &known));
+        Self {
+            persons,
+            subjects,
+            commits,
+            order,
+            today: now.div_euclid(DAY),
+        }
     }
 
     /// How many people have evidence.
@@ -132,7 +160,10 @@ impl Case {
             for (person, theirs) in streams {
                 if facts.streams.keys().any(|stream| theirs.contains(stream)) {
                     let before = truth.insert(*person, *subject);
-                    assert!(before.is_none_or(|before| before == *subject), "a person is one subject");
+                    assert!(
+                        before.is_none_or(|before| before == *subject),
+                        "a person is one subject"
+                    );
                 }
             }
         }
@@ -146,27 +177,41 @@ impl Case {
         subjects.extend(self.subjects.keys().copied());
         let row = |(person_id, person): (&Id, &Person)| {
             let days = syncs.map(|syncs| {
-                let own = syncs.keys().filter(|(_, device)| person.devices.contains_key(device.as_bytes()));
+                let own = syncs
+                    .keys()
+                    .filter(|(_, device)| person.devices.contains_key(device.as_bytes()));
                 own.map(|(day, _)| *day).collect::<BTreeSet<i64>>()
             });
             let one = |(subject_id, subject): (&Id, &Subject)| {
                 let mut score = 0.0;
+                let pair = |scores: &BTreeMap<(Id, Id), f64>| {
+                    scores
+                        .get(&(*person_id, *subject_id))
+                        .copied()
+                        .unwrap_or(0.0)
+                };
                 for clue in clues {
                     score += match clue {
                         Clue::Counts => counts(person, subject),
                         Clue::Ends => ends(person, subject, self.today),
                         Clue::Acts => acts(person, subject),
                         Clue::Leaving => leaving(person, subject, self.today),
-                        Clue::Order => {
-                            self.order.get(&(*person_id, *subject_id)).copied().unwrap_or(0.0)
-                        }
+                        Clue::Commits => pair(&self.commits),
+                        Clue::Order => pair(&self.order),
                     };
                 }
-                score + days.as_ref().map_or(0.0, |days| same_days(days, &subject.days))
+                score
+                    + days
+                        .as_ref()
+                        .map_or(0.0, |days| same_days(days, &subject.days))
             };
             self.subjects.iter().map(one).collect()
         };
-        Scores { scores: self.persons.iter().map(row).collect(), persons, subjects }
+        Scores {
+            scores: self.persons.iter().map(row).collect(),
+            persons,
+            subjects,
+        }
     }
 }
 
@@ -182,9 +227,13 @@ fn audited(
     if let Some(person) = actor.and_then(|person| persons.get_mut(&person)) {
         person.acts.insert(at);
     }
-    let Some(target) = hex_id(&row["target"]["of"]["id"]) else { return };
+    let Some(target) = hex_id(&row["target"]["of"]["id"]) else {
+        return;
+    };
     let target = owners.get(&target).copied().unwrap_or(target);
-    let Some(person) = persons.get_mut(&target) else { return };
+    let Some(person) = persons.get_mut(&target) else {
+        return;
+    };
     match row["action"].as_str() {
         Some("person.disable") => person.disabled = Some(at.div_euclid(DAY)),
         // Somebody else acts on them: a link that was asked for, a laptop that was lost.
@@ -200,7 +249,11 @@ fn subjects(loot: &Loot) -> BTreeMap<Id, Subject> {
         if let Some(Value::Blob(subject)) = row.get("subject") {
             // Whatever it is: if it is no subject's id, it says nothing.
             if let Ok(subject) = Id::try_from(subject.as_slice()) {
-                subjects.entry(subject).or_default().routes.push(bytes(row, "route"));
+                subjects
+                    .entry(subject)
+                    .or_default()
+                    .routes
+                    .push(bytes(row, "route"));
             }
         }
     }
@@ -210,7 +263,10 @@ fn subjects(loot: &Loot) -> BTreeMap<Id, Subject> {
         let day = at.div_euclid(DAY);
         subject.hours.insert(at.div_euclid(HOUR));
         subject.days.insert(day);
-        let (first, last) = subject.streams.entry(id(row, "stream")).or_insert((day, day));
+        let (first, last) = subject
+            .streams
+            .entry(id(row, "stream"))
+            .or_insert((day, day));
         (*first, *last) = ((*first).min(day), (*last).max(day));
     }
     subjects
@@ -235,17 +291,31 @@ fn counts(person: &Person, subject: &Subject) -> f64 {
 fn ends(person: &Person, subject: &Subject, today: i64) -> f64 {
     let mut score = 0.0;
     for day in person.devices.values().flatten() {
-        let ended = subject.streams.values().map(|(_, last)| day - last).filter(|late| *late >= 0);
+        let ended = subject
+            .streams
+            .values()
+            .map(|(_, last)| day - last)
+            .filter(|late| *late >= 0);
         score += ended.min().map_or(-6.0, |late| 4.0 - 0.4 * real(late));
     }
-    let live = person.devices.values().filter(|revoked| revoked.is_none()).count();
-    let fresh = subject.streams.values().filter(|(_, last)| today - last <= 21).count();
+    let live = person
+        .devices
+        .values()
+        .filter(|revoked| revoked.is_none())
+        .count();
+    let fresh = subject
+        .streams
+        .values()
+        .filter(|(_, last)| today - last <= 21)
+        .count();
     score - 0.7 * real(live.abs_diff(fresh))
 }
 
 /// People act on days, and in hours, on which they work.
 fn acts(person: &Person, subject: &Subject) -> f64 {
-    let Some(first) = subject.days.first() else { return 0.0 };
+    let Some(first) = subject.days.first() else {
+        return 0.0;
+    };
     let span = real(subject.days.last().map_or(1, |last| last - first + 1));
     let by_day = (real(subject.days.len()) / span).clamp(0.02, 0.98);
     let days: BTreeSet<i64> = person.acts.iter().map(|at| at.div_euclid(DAY)).collect();
@@ -285,34 +355,53 @@ enum Of {
     Subject(Id),
 }
 
-fn order(
-    loot: &Loot,
-    owners: &BTreeMap<Id, Id>,
-    subjects: &BTreeMap<Id, Subject>,
-) -> BTreeMap<(Id, Id), f64> {
-    let mut devices = BTreeMap::<Vec<u8>, Of>::new();
-    let mut routes = BTreeMap::<Vec<u8>, Of>::new();
-    for (device, person) in owners {
-        devices.insert(device.to_vec(), Of::Person(*person));
-    }
-    for (subject, facts) in subjects {
-        for route in &facts.routes {
-            routes.insert(route[..16].to_vec(), Of::Subject(*subject));
-        }
-    }
+type Known = BTreeMap<Vec<u8>, Of>;
+
+/// The first 16 bytes of keys, and whose they are: of persons and devices, of subjects and routes.
+fn known(owners: &BTreeMap<Id, Id>, subjects: &BTreeMap<Id, Subject>) -> [Known; 4] {
+    let persons = owners
+        .values()
+        .map(|person| (person.to_vec(), Of::Person(*person)));
+    let devices = owners
+        .iter()
+        .map(|(device, person)| (device.to_vec(), Of::Person(*person)));
+    let ids = subjects
+        .keys()
+        .map(|subject| (subject.to_vec(), Of::Subject(*subject)));
+    let routes = subjects.iter().flat_map(|(subject, facts)| {
+        facts
+            .routes
+            .iter()
+            .map(|route| (route[..16].to_vec(), Of::Subject(*subject)))
+    });
+    [
+        persons.collect(),
+        devices.collect(),
+        ids.collect(),
+        routes.collect(),
+    ]
+}
+
+/// How alike the places are that both have among the rows that came since their pages were last
+/// written in the order of their keys. A person's first device makes the link's row and a route;
+/// each device makes a row and a route.
+fn order(loot: &Loot, known: &[Known; 4]) -> BTreeMap<(Id, Id), f64> {
+    let [persons, devices, _, routes] = known;
     let mut scores = BTreeMap::new();
-    together(loot, &devices, &routes, &mut scores);
-    // The newest version of each page.
-    let mut newest: BTreeMap<u32, &Page> = loot.pages.iter().map(|page| (page.number, page)).collect();
-    newest.extend(loot.frames.iter().map(|frame| (frame.page.number, &frame.page)));
-    let late_devices = late(newest.values().copied(), &devices);
-    let late_routes = late(newest.values().copied(), &routes);
-    for (person, rank) in &late_devices {
-        for (subject, other) in &late_routes {
-            if let (Of::Person(person), Of::Subject(subject)) = (person, subject) {
-                let score = 5.0 - 15.0 * (rank - other).abs();
-                let best = scores.entry((*person, *subject)).or_insert(f64::MIN);
-                *best = best.max(score);
+    for (table, keys) in [("link", persons), ("device", devices)] {
+        for came in late(loot, table, keys) {
+            for went in late(loot, "route", routes) {
+                let ranks = (came.len().max(2) - 1, went.len().max(2) - 1);
+                for (rank, person) in came.iter().enumerate() {
+                    for (other, subject) in went.iter().enumerate() {
+                        let apart = real(rank) / real(ranks.0) - real(other) / real(ranks.1);
+                        let apart = apart.abs() * real(ranks.0.max(ranks.1));
+                        if let (Of::Person(person), Of::Subject(subject)) = (person, subject) {
+                            let score = (4.0 - 2.0 * apart).max(-4.0);
+                            *scores.entry((*person, *subject)).or_insert(0.0) += score;
+                        }
+                    }
+                }
             }
         }
     }
@@ -320,74 +409,104 @@ fn order(
 }
 
 /// Rows of both sides that came into the log with one commit.
-fn together(
-    loot: &Loot,
-    devices: &BTreeMap<Vec<u8>, Of>,
-    routes: &BTreeMap<Vec<u8>, Of>,
-    scores: &mut BTreeMap<(Id, Id), f64>,
-) {
-    let known: BTreeMap<&Vec<u8>, Of> = devices.iter().chain(routes).map(|(k, v)| (k, *v)).collect();
-    let of = |page: &Page| {
+fn together(loot: &Loot, known: &[Known; 4]) -> BTreeMap<(Id, Id), f64> {
+    let known: HashMap<&[u8], Of> = known
+        .iter()
+        .flatten()
+        .map(|(key, of)| (key.as_slice(), *of))
+        .collect();
+    let of = |page: &Page| -> Known {
         let windows = page.bytes.windows(16);
-        windows.filter_map(|window| known.get(&window.to_vec()).map(|of| (window.to_vec(), *of))).collect()
+        windows
+            .filter_map(|key| known.get(key).map(|of| (key.to_vec(), *of)))
+            .collect()
     };
-    let mut before = BTreeMap::<u32, BTreeMap<Vec<u8>, Of>>::new();
-    let pages: BTreeMap<u32, &Page> = loot.pages.iter().map(|page| (page.number, page)).collect();
+    let mut scores = BTreeMap::new();
+    let mut before: BTreeMap<u32, Known> = loot
+        .pages
+        .iter()
+        .map(|page| (page.number, of(page)))
+        .collect();
     let mut fresh = BTreeSet::new();
     for frame in &loot.frames {
-        let now: BTreeMap<Vec<u8>, Of> = of(&frame.page);
-        let number = frame.page.number;
-        let then = before.remove(&number).or_else(|| pages.get(&number).map(|page| of(page)));
-        let then = then.unwrap_or_default();
-        fresh.extend(now.iter().filter(|(key, _)| !then.contains_key(*key)).map(|(_, of)| *of));
-        before.insert(number, now);
+        let now = of(&frame.page);
+        let then = before.entry(frame.page.number).or_default();
+        fresh.extend(
+            now.iter()
+                .filter(|(key, _)| !then.contains_key(*key))
+                .map(|(_, of)| *of),
+        );
+        *then = now;
         if frame.commits {
             for person in &fresh {
                 for subject in &fresh {
                     if let (Of::Person(person), Of::Subject(subject)) = (person, subject) {
-                        *scores.entry((*person, *subject)).or_insert(0.0) += 20.0 / real(fresh.len());
+                        *scores.entry((*person, *subject)).or_insert(0.0) +=
+                            20.0 / real(fresh.len());
                     }
                 }
             }
             fresh.clear();
         }
     }
+    scores
 }
 
-/// Rows that came after their page was last written in the order of its keys, each with its place
-/// among them from 0 (first) to 1. SQLite fills a page from its end, so what lies lower came later.
-fn late<'a>(
-    pages: impl Iterator<Item = &'a Page>,
-    known: &BTreeMap<Vec<u8>, Of>,
-) -> Vec<(Of, f64)> {
+/// Whose rows came to a leaf of a table after it was last written in the order of its keys, in the
+/// order in which they came, each once. SQLite fills a page from its end: what lies lower came
+/// later.
+fn late(loot: &Loot, table: &str, known: &Known) -> Vec<Vec<Of>> {
+    // The newest version of each page.
+    let mut newest: BTreeMap<u32, &Page> =
+        loot.pages.iter().map(|page| (page.number, page)).collect();
+    newest.extend(
+        loot.frames
+            .iter()
+            .map(|frame| (frame.page.number, &frame.page)),
+    );
     let mut found = Vec::new();
-    for page in pages {
-        let cells = cells(page);
-        let mut late = Vec::new();
-        for (at, offset) in cells.iter().enumerate() {
-            let key = page.bytes[*offset..].windows(16).take(24).find_map(|window| known.get(window));
-            let is_late = cells[at..].iter().any(|later| later > offset);
-            if let (Some(of), true) = (key, is_late) {
-                late.push((*offset, *of));
-            }
+    let mut numbers = vec![loot.roots[table]];
+    while let Some(page) = numbers.pop().and_then(|number| newest.get(&number)) {
+        let (children, cells) = cells(page);
+        numbers.extend(children);
+        let is_late = |at: usize| cells[at..].iter().any(|later| *later > cells[at]);
+        let mut late: Vec<usize> = (0..cells.len()).filter(|at| is_late(*at)).collect();
+        if late.len() * 2 > cells.len() {
+            // Never written so: the order is that of all of them.
+            late = (0..cells.len()).collect();
         }
-        late.sort_by_key(|(offset, _)| std::cmp::Reverse(*offset));
-        let last = real(late.len().max(2) - 1);
-        found.extend(late.iter().enumerate().map(|(rank, (_, of))| (*of, real(rank) / last)));
+        late.sort_by_key(|at| std::cmp::Reverse(cells[*at]));
+        let mut seen = BTreeSet::new();
+        let whose = late.into_iter().filter_map(|at| {
+            page.bytes[cells[at]..]
+                .windows(16)
+                .take(24)
+                .find_map(|key| known.get(key))
+                .copied()
+        });
+        found.push(whose.filter(|of| seen.insert(*of)).collect());
     }
+    found.retain(|came: &Vec<Of>| !came.is_empty());
     found
 }
 
-/// Where the cells of a leaf begin, in the order of their keys. Tables stored by their keys are
-/// trees of the kind of indices (file format, section 1.6).
-fn cells(page: &Page) -> Vec<usize> {
+/// The pages below a page, and where the cells of a leaf begin, in the order of their keys. Tables
+/// stored by their keys are trees of the kind of indices (SQLite's file format, section 1.6).
+fn cells(page: &Page) -> (Vec<u32>, Vec<usize>) {
     let bytes = &page.bytes;
-    if page.number == 1 || bytes[0] != 0x0a {
-        return Vec::new();
-    }
     let word = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
-    let offsets: Vec<usize> = (0..word(3)).map(|cell| word(8 + 2 * cell)).collect();
-    if offsets.iter().any(|offset| *offset + 24 > bytes.len()) { Vec::new() } else { offsets }
+    let long = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    match bytes[0] {
+        0x0a => (
+            Vec::new(),
+            (0..word(3)).map(|cell| word(8 + 2 * cell)).collect(),
+        ),
+        0x02 => {
+            let left = (0..word(3)).map(|cell| long(word(12 + 2 * cell)));
+            (left.chain([long(8)]).collect(), Vec::new())
+        }
+        other => panic!("page {} is of kind {other}", page.number),
+    }
 }
 
 // ---- the assignment
@@ -399,12 +518,15 @@ pub struct Scores {
     subjects: Vec<Id>,
 }
 
+/// How often each person was named rightly, from 0.0 to 1.0.
+pub type Named = BTreeMap<Id, f64>;
+
 impl Scores {
-    /// The share that the best assignment names rightly. Among assignments that are equally good
-    /// one is drawn; the mean of `draws`.
-    pub fn right(&self, truth: &BTreeMap<Id, Id>, draws: u32, dice: &mut ChaCha8Rng) -> f64 {
+    /// Whom the best assignment names rightly. Among assignments that are equally good one is
+    /// drawn, `draws` times.
+    pub fn named(&self, truth: &BTreeMap<Id, Id>, draws: u32, dice: &mut ChaCha8Rng) -> Named {
         let size = self.persons.len().max(self.subjects.len());
-        let mut right = 0;
+        let mut named: Named = truth.keys().map(|person| (*person, 0.0)).collect();
         for _ in 0..draws {
             let mut costs = vec![vec![0.0; size]; size];
             for (row, scores) in costs.iter_mut().zip(&self.scores) {
@@ -414,13 +536,20 @@ impl Scores {
             }
             for (person, subject) in assign(&costs).into_iter().enumerate() {
                 let pair = (self.persons.get(person), self.subjects.get(subject));
-                if let (Some(person), Some(subject)) = pair {
-                    right += u32::from(truth.get(person) == Some(subject));
+                if let (Some(person), Some(subject)) = pair
+                    && truth.get(person) == Some(subject)
+                {
+                    *named.entry(*person).or_default() += 1.0 / f64::from(draws);
                 }
             }
         }
-        f64::from(right) / f64::from(draws) / real(truth.len())
+        named
     }
+}
+
+/// The share that is named rightly.
+pub fn share(named: &Named) -> f64 {
+    named.values().sum::<f64>() / real(named.len())
 }
 
 /// For each row its column, so that the costs add up to the least (the Hungarian method with
@@ -471,6 +600,88 @@ fn assign(costs: &[Vec<f64>]) -> Vec<usize> {
 }
 
 #[test]
+fn the_order_of_late_rows_and_common_commits_are_seen() {
+    // A leaf as SQLite writes it: its cells' places in the order of keys, cells from the end on.
+    let leaf = |number: u32, written: &[u8]| {
+        let mut bytes = vec![0; 4016];
+        bytes[0] = 0x0a;
+        bytes[4] = u8::try_from(written.len()).unwrap();
+        let mut sorted = written.to_vec();
+        sorted.sort_unstable();
+        for (key, nth) in written.iter().zip(1..) {
+            let (offset, slot) = (
+                4016 - 40 * nth,
+                sorted.iter().position(|k| k == key).unwrap(),
+            );
+            bytes[offset + 4..offset + 20].fill(*key);
+            bytes[8 + 2 * slot..10 + 2 * slot]
+                .copy_from_slice(&u16::try_from(offset).unwrap().to_be_bytes());
+        }
+        Page { number, bytes }
+    };
+    let owners: BTreeMap<Id, Id> = [(0x11, 0xa1), (0x12, 0xa2), (0x13, 0xa3), (0x14, 0xa4)]
+        .map(|(d, p)| ([d; 16], [p; 16]))
+        .into();
+    let subjects =
+        [(0xb1, 0x51), (0xb2, 0x52), (0xb3, 0x53), (0xb4, 0x54)].map(|(subject, route)| {
+            (
+                [subject; 16],
+                Subject {
+                    routes: vec![vec![route; 32]],
+                    ..Subject::default()
+                },
+            )
+        });
+    let known = known(&owners, &subjects.into());
+    let roots = BTreeMap::from([("link", 4), ("device", 2), ("route", 3)]);
+    let roots: BTreeMap<String, u32> = roots.into_iter().map(|(n, r)| (n.to_owned(), r)).collect();
+    let loot = |pages, frames| Loot {
+        pages,
+        frames,
+        tables: BTreeMap::new(),
+        roots: roots.clone(),
+    };
+    // 12 came after the rest was there; so did 51.
+    let pages = vec![
+        leaf(2, &[0x11, 0x13, 0x14, 0x12]),
+        leaf(3, &[0x52, 0x53, 0x54, 0x51]),
+        leaf(4, &[0xa1, 0xa2]),
+    ];
+    let scores = order(&loot(pages, Vec::new()), &known);
+    assert_eq!(
+        scores.into_iter().collect::<Vec<_>>(),
+        [(([0xa2; 16], [0xb1; 16]), 4.0)]
+    );
+    // Nobody ever wrote them in the order of their keys.
+    let pages = vec![
+        leaf(2, &[0x14, 0x12, 0x13, 0x11]),
+        leaf(3, &[0x54, 0x53, 0x52, 0x51]),
+        leaf(4, &[0xa1, 0xa2]),
+    ];
+    let scores = order(&loot(pages, Vec::new()), &known);
+    let best: BTreeSet<_> = scores
+        .into_iter()
+        .filter(|(_, s)| *s >= 4.0)
+        .map(|(pair, _)| pair)
+        .collect();
+    let pairs = [(0xa4, 0xb4), (0xa2, 0xb3), (0xa3, 0xb2), (0xa1, 0xb1)];
+    assert_eq!(best, pairs.map(|(p, s)| ([p; 16], [s; 16])).into());
+
+    let frame = |page, commits| super::pages::Frame { page, commits };
+    let pages = vec![leaf(2, &[0x11, 0x12]), leaf(3, &[0x51, 0x52])];
+    let frames = vec![
+        frame(leaf(2, &[0x11, 0x12, 0x14]), false),
+        frame(leaf(3, &[0x51, 0x52, 0x53]), true),
+        frame(leaf(2, &[0x11, 0x12, 0x14]), true),
+    ];
+    let together = together(&loot(pages, frames), &known);
+    assert_eq!(
+        together.into_keys().collect::<Vec<_>>(),
+        [([0xa4; 16], [0xb3; 16])]
+    );
+}
+
+#[test]
 fn the_assignment_is_the_cheapest() {
     let costs = [
         [4.0, 1.0, 3.0, 9.0],
@@ -480,7 +691,11 @@ fn the_assignment_is_the_cheapest() {
     ];
     let costs: Vec<Vec<f64>> = costs.iter().map(|row| row.to_vec()).collect();
     let sum = |columns: &[usize]| -> f64 {
-        columns.iter().enumerate().map(|(row, column)| costs[row][*column]).sum()
+        columns
+            .iter()
+            .enumerate()
+            .map(|(row, column)| costs[row][*column])
+            .sum()
     };
     let mut least = f64::INFINITY;
     for number in 0..256_usize {

@@ -47,6 +47,8 @@ use tracing_subscriber::fmt::time::FormatTime;
 pub struct Truth {
     /// Streams by the person who made them.
     pub streams: BTreeMap<PersonId, BTreeSet<StreamId>>,
+    /// Who lost or exchanged a laptop, left, or administers.
+    pub incidents: BTreeSet<PersonId>,
     /// Syncs by day and device.
     pub syncs: BTreeMap<(i64, DeviceId), u32>,
 }
@@ -72,12 +74,21 @@ pub fn live(seed: u64, days: i64, busy: bool) -> Organisation {
     let data = home.path().join("data");
     let data_text = data.to_str().expect("a path is text");
     let mut init = Command::new(program(Program::Appliance));
-    init.args(["init", "--organisation", "Test organisation", "--data-dir", data_text]);
+    init.args([
+        "init",
+        "--organisation",
+        "Test organisation",
+        "--data-dir",
+        data_text,
+    ]);
     let _: Output = run(&mut init, b"").ok();
     // A midnight soon after the authority was made, so that the last evening is a Friday's.
     let monday = last_monday(super::about_now(&data)) + 7;
     let begin = (monday + (5 - days).rem_euclid(7)) * DAY;
-    let log = Log { clock: Arc::new(Stands(begin.into())), text: Arc::default() };
+    let log = Log {
+        clock: Arc::new(Stands(begin.into())),
+        text: Arc::default(),
+    };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
         .with_timer(log.clone())
@@ -88,7 +99,11 @@ pub fn live(seed: u64, days: i64, busy: bool) -> Organisation {
     let mut life = Life::begin(&data, log.clock.clone(), seed);
     harness::wait(life.live(seed, begin, days, busy));
     drop(dispatch);
-    let text = log.text.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let text = log
+        .text
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone();
     Organisation {
         _home: home,
         data,
@@ -137,7 +152,10 @@ impl FormatTime for Log {
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.text.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.text
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -226,7 +244,15 @@ impl Life {
         let parts = Parts::open(&config, Options::default()).expect("the parts open");
         let addresses = config.addresses(8443, 8444);
         let sync_clock: Arc<dyn Clock> = clock.clone();
-        let app = App::new(Setting { config, edges, sync_clock, addresses }, parts);
+        let app = App::new(
+            Setting {
+                config,
+                edges,
+                sync_clock,
+                addresses,
+            },
+            parts,
+        );
         let app = app.expect("the parts fit together");
         Self {
             people: router(&app, Port::People),
@@ -242,7 +268,10 @@ impl Life {
     async fn live(&mut self, seed: u64, begin: i64, days: i64, busy: bool) {
         let first = begin.div_euclid(DAY);
         let engineers = plan::draw(Catalogue::builtin(), seed, begin + plan::DAYS * DAY);
-        self.workers = engineers.into_iter().map(|plan| worker(plan, &mut self.dice)).collect();
+        self.workers = engineers
+            .into_iter()
+            .map(|plan| worker(plan, begin, &mut self.dice))
+            .collect();
         if busy {
             // One administrator works as an engineer, too.
             self.workers[5].role = Role::Admin;
@@ -261,7 +290,19 @@ impl Life {
                 self.happens(day, event).await;
             }
             self.clock.to(day * DAY + EVENING);
-            self.rest().await;
+            if !(day + 1 == first + days && days == 3) {
+                self.rest().await;
+            }
+            let befell = |worker: &&Worker| {
+                let dated = worker.leaves.or(worker.exchanges.map(|(day, _)| day));
+                worker.role == Role::Admin || dated.is_some_and(|then| then <= day)
+            };
+            self.truth.incidents = self
+                .workers
+                .iter()
+                .filter(befell)
+                .filter_map(|w| w.person)
+                .collect();
             if day + 1 < first + days {
                 self.clock.to((day + 1) * DAY + 300);
                 self.rest().await;
@@ -299,10 +340,17 @@ impl Life {
             }
         }
         for number in looks {
-            let often = if self.workers[number].role == Role::Admin { 0.2 } else { 0.07 };
+            let often = if self.workers[number].role == Role::Admin {
+                0.2
+            } else {
+                0.07
+            };
             let known = self.workers[number].person.is_some();
             if known && self.dice.random_bool(often) {
-                events.push((self.dice.random_range(9 * HOUR..18 * HOUR), Event::Look(number)));
+                events.push((
+                    self.dice.random_range(9 * HOUR..18 * HOUR),
+                    Event::Look(number),
+                ));
             }
         }
         events
@@ -320,7 +368,8 @@ impl Life {
             Event::OptOut(number) => {
                 if let Some(device) = self.workers[number].laptops.values().next() {
                     let device = device.device;
-                    self.device("PUT", "/v1/me/aggregate", device, r#"{"choice":"out"}"#).await;
+                    self.device("PUT", "/v1/me/aggregate", device, r#"{"choice":"out"}"#)
+                        .await;
                 }
             }
             Event::Disable(number) => {
@@ -345,9 +394,16 @@ impl Life {
         store.flush_tally(now).await.expect("the tally is written");
         store.expire(now).await.expect("what is over goes");
         let version = Catalogue::builtin().version();
-        store.fold(version, rules::resolver()).await.expect("pairs are folded");
+        store
+            .fold(version, rules::resolver())
+            .await
+            .expect("pairs are folded");
         let signer = Some(self.app.audit_signer());
-        store.chain_audit(signer, now).await.expect("audit rows are chained");
+        store
+            .chain_audit(signer, now)
+            .await
+            .expect("audit rows are chained");
+        store.compact().await.expect("PROTOTYPE");
     }
 
     /// The job of every week.
@@ -356,21 +412,29 @@ impl Life {
             let act = Act::new(Actor::System, Action::MakeSnapshot, self.clock.now());
             let figures = rules::figures(self.app.config().k);
             let store = self.app.store();
-            store.make_snapshot(act, day, figures).await.expect("a snapshot is made");
+            store
+                .make_snapshot(act, day, figures)
+                .await
+                .expect("a snapshot is made");
             store.compact().await.expect("the store is compacted");
         }
     }
 
     async fn sign_in(&mut self, number: usize) -> Browser {
         let worker = &self.workers[number];
-        let (name, email, role) = (worker.plan.name.clone(), worker.plan.email.clone(), worker.role);
+        let (name, email, role) = (
+            worker.plan.name.clone(),
+            worker.plan.email.clone(),
+            worker.role,
+        );
         let browser = self.sign_in_as(&name, &email, role).await;
         self.workers[number].person = Some(browser.person);
         browser
     }
 
     async fn administrator(&mut self) -> Browser {
-        self.sign_in_as("Ops Person", "ops@larkfield.example", Role::Admin).await
+        self.sign_in_as("Ops Person", "ops@larkfield.example", Role::Admin)
+            .await
     }
 
     /// What the way back from an identity provider ends with.
@@ -409,7 +473,11 @@ impl Life {
         });
         let person = signed.await.expect("they may sign in");
         let cookie = format!("{}={}", appliance::http::auth::SESSION, token.to_text());
-        Browser { cookie, csrf: hex::encode(csrf), person }
+        Browser {
+            cookie,
+            csrf: hex::encode(csrf),
+            person,
+        }
     }
 
     /// The evidence of a day goes to the appliance; a laptop that is new is enrolled before.
@@ -429,7 +497,10 @@ impl Life {
 
     async fn push(&mut self, number: usize, at: usize, day: i64, deltas: &[Delta]) {
         let syncs = self.dice.random_range(2..9);
-        let laptop = self.workers[number].laptops.get_mut(&at).expect("it is enrolled");
+        let laptop = self.workers[number]
+            .laptops
+            .get_mut(&at)
+            .expect("it is enrolled");
         let (device, base) = (laptop.device, laptop.head + 1);
         laptop.head += deltas.len() as u64;
         let fields = |delta: &Delta| Fields::of_place(&Place::Held(delta.clone()));
@@ -438,22 +509,41 @@ impl Life {
             stream: laptop.stream,
             base,
             catalogue: Catalogue::builtin().version(),
-            deltas: deltas.iter().zip(base..).map(|(d, i)| v1::Delta::new(i, fields(d))).collect(),
+            deltas: deltas
+                .iter()
+                .zip(base..)
+                .map(|(d, i)| v1::Delta::new(i, fields(d)))
+                .collect(),
         };
         let body = serde_json::to_string(&push).expect("a push is JSON");
         let reply = self.device("POST", "/v1/sync/push", device, &body).await;
         let reply: v1::PushReply = serde_json::from_str(&reply).expect("a reply");
-        assert!(reply.results.iter().all(|result| result.r == v1::Verdict::Ok), "{reply:?}");
+        assert!(
+            reply
+                .results
+                .iter()
+                .all(|result| result.r == v1::Verdict::Ok),
+            "{reply:?}"
+        );
         *self.truth.syncs.entry((day, device)).or_default() += syncs;
     }
 
     async fn exchange(&mut self, number: usize, lost: bool) {
-        let Some(old) = self.workers[number].laptops.get(&0).map(|laptop| laptop.device) else {
+        let Some(old) = self.workers[number]
+            .laptops
+            .get(&0)
+            .map(|laptop| laptop.device)
+        else {
             return;
         };
-        let browser = if lost { self.administrator().await } else { self.sign_in(number).await };
+        let browser = if lost {
+            self.administrator().await
+        } else {
+            self.sign_in(number).await
+        };
         let room = if lost { "/admin" } else { "/me" };
-        self.ask(&browser, &format!("{room}/devices/{old}/revoke"), Some(&[])).await;
+        self.ask(&browser, &format!("{room}/devices/{old}/revoke"), Some(&[]))
+            .await;
         self.clock.pass(600);
         self.enrol(number, 0).await;
     }
@@ -464,25 +554,54 @@ impl Life {
         let key = rcgen::KeyPair::generate().expect("a key");
         let csr = rcgen::CertificateParams::default().serialize_request(&key);
         let csr = csr.and_then(|csr| csr.pem()).expect("a request");
-        let name = format!("{}-{}", self.workers[number].plan.name.to_lowercase(), at + 1);
-        let start = EnrolStart { v: v1::VERSION, name, csr };
+        let name = format!(
+            "{}-{}",
+            self.workers[number].plan.name.to_lowercase(),
+            at + 1
+        );
+        let start = EnrolStart {
+            v: v1::VERSION,
+            name,
+            csr,
+        };
         let started = self.program("/v1/enrol/start", &start).await;
         let EnrolStarted { code, poll, .. } = serde_json::from_str(&started).expect("a reply");
         self.clock.pass(40);
-        self.ask(&browser, &format!("/enrol?code={code}"), None).await;
+        self.ask(&browser, &format!("/enrol?code={code}"), None)
+            .await;
         self.clock.pass(10);
         let fields = [("code", code.as_str()), ("decision", "approve")];
         self.ask(&browser, "/enrol", Some(&fields)).await;
-        let polled = self.program("/v1/enrol/poll", &EnrolPoll { v: v1::VERSION, poll }).await;
-        let EnrolState::Approved { certificate, .. } = serde_json::from_str(&polled).expect("a reply")
+        let polled = self
+            .program(
+                "/v1/enrol/poll",
+                &EnrolPoll {
+                    v: v1::VERSION,
+                    poll,
+                },
+            )
+            .await;
+        let EnrolState::Approved { certificate, .. } =
+            serde_json::from_str(&polled).expect("a reply")
         else {
             panic!("not approved: {polled}")
         };
         let leaf = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
         let device = authority::device_of(&leaf).expect("it names its device");
         let stream = StreamId::new(self.dice.random());
-        self.truth.streams.entry(browser.person).or_default().insert(stream);
-        self.workers[number].laptops.insert(at, Laptop { device, stream, head: 0 });
+        self.truth
+            .streams
+            .entry(browser.person)
+            .or_default()
+            .insert(stream);
+        self.workers[number].laptops.insert(
+            at,
+            Laptop {
+                device,
+                stream,
+                head: 0,
+            },
+        );
     }
 
     /// A browser's request; `form` makes it a `POST`.
@@ -510,7 +629,9 @@ impl Life {
         let request = Request::post(path)
             .header(header::HOST, "localhost:8443")
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(serde_json::to_string(body).expect("a body is JSON")));
+            .body(Body::from(
+                serde_json::to_string(body).expect("a body is JSON"),
+            ));
         send(&self.people, request.expect("a request")).await
     }
 
@@ -527,7 +648,12 @@ impl Life {
 
 /// The plan has what is asked of a few concepts. Around it lies a working life: each engineer comes
 /// on most weekdays, is away for a fortnight, and meets something on each day at work.
-fn worker(plan: plan::Engineer, dice: &mut ChaCha8Rng) -> Worker {
+/// Most are there from the first week on; who comes later comes within a hundred days.
+fn worker(mut plan: plan::Engineer, begin: i64, dice: &mut ChaCha8Rng) -> Worker {
+    let first = begin.div_euclid(DAY);
+    if plan.first_day - first > 7 {
+        plan.first_day = first + dice.random_range(8..100);
+    }
     let mut evidence: Vec<BTreeMap<i64, Vec<Delta>>> = vec![BTreeMap::new(); plan.laptops.len()];
     for (laptop, deltas) in evidence.iter_mut().zip(&plan.laptops) {
         for delta in deltas {
@@ -535,7 +661,10 @@ fn worker(plan: plan::Engineer, dice: &mut ChaCha8Rng) -> Worker {
             laptop.entry(day).or_default().push(delta.clone());
         }
     }
-    let concepts: Vec<Slug> = Catalogue::builtin().iter().map(|c| c.slug.clone()).collect();
+    let concepts: Vec<Slug> = Catalogue::builtin()
+        .iter()
+        .map(|c| c.slug.clone())
+        .collect();
     let comes = dice.random_range(0.75..0.97);
     let away = plan.first_day + dice.random_range(10..100);
     for day in plan.first_day..plan.first_day + plan::DAYS {
@@ -548,7 +677,10 @@ fn worker(plan: plan::Engineer, dice: &mut ChaCha8Rng) -> Worker {
         for concept in concepts.choose_multiple(dice, 3) {
             let laptop = usize::from(!first && evidence.len() > 1 && dice.random_bool(0.3));
             let deltas = evidence[laptop].entry(day).or_default();
-            if deltas.iter().all(|delta| delta.concept().as_ref() != Some(concept)) {
+            if deltas
+                .iter()
+                .all(|delta| delta.concept().as_ref() != Some(concept))
+            {
                 deltas.push(Delta::Evidence(Evidence {
                     concept: concept.clone(),
                     observed: Observation::Seen,
@@ -576,10 +708,22 @@ fn worker(plan: plan::Engineer, dice: &mut ChaCha8Rng) -> Worker {
 
 async fn send(router: &Router, request: Request<Body>) -> String {
     let what = format!("{} {}", request.method(), request.uri());
-    let response = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+    let response = router
+        .clone()
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {});
     let status = response.status();
-    let body = response.into_body().collect().await.expect("a body").to_bytes();
+    let body = response
+        .into_body()
+        .collect()
+        .await
+        .expect("a body")
+        .to_bytes();
     let body = String::from_utf8_lossy(&body).into_owned();
-    assert!(status == StatusCode::OK || status.is_redirection(), "{what}: {status}\n{body}");
+    assert!(
+        status == StatusCode::OK || status.is_redirection(),
+        "{what}: {status}\n{body}"
+    );
     body
 }

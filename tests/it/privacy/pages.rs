@@ -47,6 +47,8 @@ pub struct Loot {
     pub frames: Vec<Frame>,
     /// Rows by table.
     pub tables: BTreeMap<String, Vec<Columns>>,
+    /// Where each table's tree begins.
+    pub roots: BTreeMap<String, u32>,
 }
 
 /// The database's key.
@@ -69,18 +71,30 @@ impl Loot {
         }
         let file = std::fs::read(&copy).expect("the copy is there");
         let log = std::fs::read(scratch.path().join("store.db-wal")).unwrap_or_default();
-        Self { pages: pages(&file, &key), frames: frames(&log, &key), tables: tables(&copy, &key) }
+        let (tables, roots) = tables(&copy, &key);
+        Self {
+            pages: pages(&file, &key),
+            frames: frames(&log, &key),
+            tables,
+            roots,
+        }
     }
 
     /// Every decrypted byte of file and log.
     pub fn raw(&self) -> Vec<u8> {
         let frames = self.frames.iter().map(|frame| &frame.page);
-        self.pages.iter().chain(frames).flat_map(|page| page.bytes.iter().copied()).collect()
+        self.pages
+            .iter()
+            .chain(frames)
+            .flat_map(|page| page.bytes.iter().copied())
+            .collect()
     }
 
     /// One table; it has to be there.
     pub fn table(&self, name: &str) -> &[Columns] {
-        self.tables.get(name).unwrap_or_else(|| panic!("there is no table {name}"))
+        self.tables
+            .get(name)
+            .unwrap_or_else(|| panic!("there is no table {name}"))
     }
 
     /// What a table says, as bytes: values one after the other, integers in words.
@@ -104,17 +118,28 @@ impl Loot {
 
 fn pages(file: &[u8], key: &[u8; 32]) -> Vec<Page> {
     let numbered = file.chunks_exact(PAGE).zip(1..);
-    numbered.map(|(page, number)| Page { number, bytes: decrypted(page, number, key) }).collect()
+    numbered
+        .map(|(page, number)| Page {
+            number,
+            bytes: decrypted(page, number, key),
+        })
+        .collect()
 }
 
 fn frames(log: &[u8], key: &[u8; 32]) -> Vec<Frame> {
     let word = |bytes: &[u8]| u32::from_be_bytes(bytes.try_into().expect("four bytes"));
-    let frames = log.get(LOG_HEADER..).unwrap_or_default().chunks_exact(FRAME_HEADER + PAGE);
+    let frames = log
+        .get(LOG_HEADER..)
+        .unwrap_or_default()
+        .chunks_exact(FRAME_HEADER + PAGE);
     frames
         .map(|frame| {
             let (number, size) = (word(&frame[..4]), word(&frame[4..8]));
             let bytes = decrypted(&frame[FRAME_HEADER..], number, key);
-            Frame { page: Page { number, bytes }, commits: size > 0 }
+            Frame {
+                page: Page { number, bytes },
+                commits: size > 0,
+            }
         })
         .collect()
 }
@@ -128,30 +153,50 @@ fn decrypted(page: &[u8], number: u32, key: &[u8; 32]) -> Vec<u8> {
     let key = DecryptingKey::cbc(key).expect("AES in CBC");
     let mut bytes = vec![0; from];
     let mut text = text.to_vec();
-    key.decrypt(&mut text, DecryptionContext::Iv128(iv.into())).expect("a page is whole blocks");
+    key.decrypt(&mut text, DecryptionContext::Iv128(iv.into()))
+        .expect("a page is whole blocks");
     bytes.extend(text);
     bytes
 }
 
-fn tables(path: &Path, key: &[u8; 32]) -> BTreeMap<String, Vec<Columns>> {
+type Tables = BTreeMap<String, Vec<Columns>>;
+
+fn tables(path: &Path, key: &[u8; 32]) -> (Tables, BTreeMap<String, u32>) {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
         .expect("the copy can be opened");
     let spelled = format!("x'{}'", hex::encode(key));
-    connection.pragma_update(None, "key", spelled).expect("a key can be given");
+    connection
+        .pragma_update(None, "key", spelled)
+        .expect("a key can be given");
     let mut names = connection
-        .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        .prepare("SELECT name, rootpage FROM sqlite_schema WHERE type = 'table'")
         .expect("the key fits");
-    let names = names.query_map([], |row| row.get::<_, String>(0)).expect("it has tables");
-    let names: Vec<String> = names.collect::<Result<_, _>>().expect("tables have names");
-    names.into_iter().map(|name| (name.clone(), rows(&connection, &name))).collect()
+    let names = names
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .expect("it has tables");
+    let roots: BTreeMap<String, u32> = names.collect::<Result<_, _>>().expect("tables have names");
+    let rows = roots
+        .keys()
+        .map(|name| (name.clone(), rows(&connection, name)))
+        .collect();
+    (rows, roots)
 }
 
 fn rows(connection: &Connection, table: &str) -> Vec<Columns> {
-    let mut select =
-        connection.prepare(&format!("SELECT * FROM \"{table}\"")).expect("a table can be read");
-    let names: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+    let mut select = connection
+        .prepare(&format!("SELECT * FROM \"{table}\""))
+        .expect("a table can be read");
+    let names: Vec<String> = select
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let read = |row: &rusqlite::Row<'_>| {
-        names.iter().enumerate().map(|(at, name)| Ok((name.clone(), row.get(at)?))).collect()
+        names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| Ok((name.clone(), row.get(at)?)))
+            .collect()
     };
     let rows = select.query_map([], read).expect("a table can be read");
     rows.collect::<Result<_, _>>().expect("a row can be read")

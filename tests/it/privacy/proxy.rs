@@ -46,7 +46,12 @@ impl Proxy {
     pub fn bind() -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("a listener has an address");
-        Self { address, listener: Some(listener), recorded: Recorded::default(), stop: None }
+        Self {
+            address,
+            listener: Some(listener),
+            recorded: Recorded::default(),
+            stop: None,
+        }
     }
 
     /// How it is reached.
@@ -73,7 +78,10 @@ impl Proxy {
     }
 
     fn start(&mut self, server: &ServerConfig, client: ClientConfig, to: &str) {
-        let to: SocketAddr = to.trim_start_matches("https://").parse().expect("an address");
+        let to: SocketAddr = to
+            .trim_start_matches("https://")
+            .parse()
+            .expect("an address");
         let mut server = server.clone();
         // Header compression of HTTP/2 would hide what is looked for.
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -99,21 +107,33 @@ impl Proxy {
 
     /// Every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.connections().iter().flat_map(|connection| requests(&connection.asked)).collect()
+        self.connections()
+            .iter()
+            .flat_map(|connection| requests(&connection.asked))
+            .collect()
     }
 
     /// Every byte that clients sent, after TLS and otherwise as it was.
     pub fn asked(&self) -> Vec<u8> {
-        self.connections().into_iter().flat_map(|connection| connection.asked).collect()
+        self.connections()
+            .into_iter()
+            .flat_map(|connection| connection.asked)
+            .collect()
     }
 
     /// Every byte that they got.
     pub fn answered(&self) -> Vec<u8> {
-        self.connections().into_iter().flat_map(|connection| connection.answered).collect()
+        self.connections()
+            .into_iter()
+            .flat_map(|connection| connection.answered)
+            .collect()
     }
 
     fn connections(&self) -> Vec<Connection> {
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.recorded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -121,11 +141,15 @@ fn server(data: &Path) -> (Authority, appliance::authority::Server) {
     let mut vault = Vault::open(data).expect("the vault opens");
     let authority = Authority::open(data, &vault).expect("the authority opens");
     let text = std::fs::read_to_string(data.join("server.pem")).expect("a certificate is there");
-    let names: Vec<String> =
-        text.lines().filter_map(|line| line.strip_prefix("# name ")).map(str::to_owned).collect();
+    let names: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# name "))
+        .map(str::to_owned)
+        .collect();
     let now = super::about_now(data);
-    let (server, is_new) =
-        authority.server(data, &mut vault, &names, now).expect("the server has a certificate");
+    let (server, is_new) = authority
+        .server(data, &mut vault, &names, now)
+        .expect("the server has a certificate");
     assert!(!is_new, "the recorder shows the server's own certificate");
     (authority, server)
 }
@@ -143,9 +167,9 @@ fn client(authority: &Authority, identity: Option<Identity>) -> ClientConfig {
         .with_root_certificates(roots);
     match identity {
         None => builder.with_no_client_auth(),
-        Some((chain, key)) => {
-            builder.with_client_auth_cert(chain, key).expect("chain and key fit together")
-        }
+        Some((chain, key)) => builder
+            .with_client_auth_cert(chain, key)
+            .expect("chain and key fit together"),
     }
 }
 
@@ -159,7 +183,9 @@ struct Relay {
 
 impl Relay {
     async fn accept(self, listener: std::net::TcpListener) {
-        listener.set_nonblocking(true).expect("a listener need not block");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener need not block");
         let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
         while let Ok((tcp, _)) = listener.accept().await {
             tokio::spawn(self.clone().pass(tcp));
@@ -183,7 +209,9 @@ impl Relay {
             self.note(at, |connection| connection.asked.extend_from_slice(bytes));
         });
         let answered = copy(far_in, near_out, |bytes| {
-            self.note(at, |connection| connection.answered.extend_from_slice(bytes));
+            self.note(at, |connection| {
+                connection.answered.extend_from_slice(bytes)
+            });
         });
         let _ = tokio::join!(asked, answered);
         Some(())
@@ -222,7 +250,8 @@ fn requests(mut bytes: &[u8]) -> Vec<Request> {
         let field = |name: &str| {
             let lines = head.lines().filter_map(|line| line.split_once(':'));
             let mut same = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
-            same.next().map(|(_, value)| value.trim().to_ascii_lowercase())
+            same.next()
+                .map(|(_, value)| value.trim().to_ascii_lowercase())
         };
         let mut body = Vec::new();
         if field("transfer-encoding").is_some_and(|value| value.contains("chunked")) {
@@ -258,12 +287,19 @@ fn position(bytes: &[u8], part: &[u8]) -> Option<usize> {
 #[test]
 fn requests_are_read_whole_in_chunks_and_inflated() {
     let packed = zstd::encode_all(&b"in zstd"[..], 1).unwrap();
-    let mut sent = b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nPOST /b HTTP/1.1\r\ncontent-length: 2\r\n\r\nhi\
+    let mut sent =
+        b"GET /a HTTP/1.1\r\nhost: x\r\n\r\nPOST /b HTTP/1.1\r\ncontent-length: 2\r\n\r\nhi\
         POST /c HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
-        .to_vec();
-    let head = format!("POST /d HTTP/1.1\r\nContent-Encoding: zstd\r\nContent-Length: {}\r\n\r\n", packed.len());
+            .to_vec();
+    let head = format!(
+        "POST /d HTTP/1.1\r\nContent-Encoding: zstd\r\nContent-Length: {}\r\n\r\n",
+        packed.len()
+    );
     sent.extend(head.into_bytes());
     sent.extend(packed);
-    let bodies: Vec<_> = requests(&sent).into_iter().map(|request| request.body).collect();
+    let bodies: Vec<_> = requests(&sent)
+        .into_iter()
+        .map(|request| request.body)
+        .collect();
     assert_eq!(bodies, [&b""[..], b"hi", b"abcde", b"in zstd"]);
 }

@@ -54,7 +54,6 @@ export class Eyes {
     const context = await this.#browser.newContext({ baseURL: this.#job.base, javaScriptEnabled: false, viewport: WIDE,
       colorScheme: 'light', locale: 'en-GB', timezoneId: 'UTC' });
     context.setDefaultTimeout(20000);
-    await context.route(/\/signin\/corp/, (r) => r.fulfill({ status: 303, headers: { location: r.request().url().replace('/signin/corp', '/oidc/corp/start') } })); // TEMPORARY
     const page = await context.newPage();
     const cdp = await context.newCDPSession(page);
     await cdp.send('Audits.enable');
@@ -109,12 +108,15 @@ export class Eyes {
     this.pages.push({ name, url: page.url().replace(this.#job.base, ''), title: await page.title(), ms: Date.now() - began });
   }
 
-  // Every link of a page, for `follow`; one of each kind where only an id differs.
+  // Every link of a page: its places on this very page are looked for here, the rest is for `follow`, one of each
+  // kind where only an id differs.
   async #note(page, name) {
-    const links = this.#links.get(page) ?? new Map();
-    for (const href of await inside(page, `[...document.querySelectorAll('a[href]')].map((a) => a.href)`)) {
-      const kind = href.replace(/[0-9a-f]{32}/, '{id}');
-      if (!links.has(kind)) links.set(kind, { href, name });
+    const links = this.#links.get(page) ?? new Map(), [here] = page.url().split('#');
+    const found = await inside(page, `[...document.querySelectorAll('a[href]')].map((a) => new URL(a.getAttribute('href'), document.baseURI).href)`);
+    for (const href of found) {
+      const [to, place] = href.split('#'), kind = href.replace(/[0-9a-f]{32}/, '{id}');
+      if (to !== here) { if (!links.has(kind)) links.set(kind, { href, name }); }
+      else if (place && !await page.locator(`[id="${place}"]`).count()) this.find(name, `links to #${place}, which is not there`);
     }
     this.#links.set(page, links);
   }

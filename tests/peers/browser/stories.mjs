@@ -50,7 +50,7 @@ export async function doors(eyes, job) {
   await eyes.look(late, 'signin');
   await late.getByRole('link', { name: `Continue with ${job.provider}` }).click();
   await atProvider(late, job, 'bob', 'Cancel');
-  await eyes.hear(late, 'You are not signed in', 'access_denied');
+  await eyes.hear(late, 'You are not signed in', 'Nothing was changed.');
   await eyes.look(late, 'signin-cancelled');
 
   // A member: their own pages, and no administration.
@@ -164,4 +164,25 @@ export async function tour(eyes, job) {
   await show(visitor, '/me', 'me-start');
   for (const page of [admin, engineer, visitor]) await eyes.follow(page);
   return seen;
+}
+
+// Pages that do everything they may not, answered here and by no appliance: what looks has to see it.
+export async function slips(eyes, job) {
+  const somebody = await eyes.somebody();
+  const serve = (path, body, headers = {}, status = 200) => somebody.context().route(job.base + path, (route) =>
+    route.fulfill({ status, contentType: 'text/html', headers, body: `<!DOCTYPE html><html lang="en"><title>Slips</title><main><h1>Slips</h1>${body}</main></html>` }));
+  const policy = { 'content-security-policy': "default-src 'none'; img-src 'self'" };
+  await serve('/missing.png', '', {}, 404);
+  await serve('/policy', '<p style="color:red">Styled in place.</p><img src="/missing.png" alt="Missing">', policy);
+  await serve('/pale', '<p style="color:#bbb;background:#fff">Pale.</p><img src="data:," >');
+  await serve('/wide', '<div style="width:500px">Wide.</div>');
+  await serve('/elsewhere', '<img src="https://127.0.0.1:9/pixel.png" alt="Elsewhere"><a href="#nowhere">Nowhere</a> <a href="https://elsewhere.example/">Away</a>');
+  await serve('/gone', 'Gone.', {}, 410);
+  for (const name of ['policy', 'pale', 'wide', 'elsewhere']) {
+    await eyes.open(somebody, `/${name}`);
+    await eyes.look(somebody, `slip-${name}`);
+  }
+  await eyes.follow(somebody);
+  await eyes.open(somebody, '/gone');
+  await eyes.hear(somebody, 'Welcome');
 }

@@ -60,7 +60,7 @@ impl From<enrolling::Error> for ApiError {
             }
             Error::NoSuchCode | Error::TooManyCodes => Self::new(
                 StatusCode::NOT_FOUND,
-                "H415",
+                "H418",
                 format!("{}.", capital(&error.to_string())),
                 "Look at the terminal that waits, or begin the enrolment anew.",
             ),

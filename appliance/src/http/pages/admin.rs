@@ -2,6 +2,7 @@
 //! that an administrator makes. No page here opens anybody's evidence.
 
 use super::me::device_state;
+use super::words::counted;
 use super::{date, html, role, shell, step_up};
 use crate::app::App;
 use crate::http::auth::{Asked, Caller};
@@ -27,8 +28,6 @@ const LINES: u64 = 100;
 const ACTS: u64 = 100;
 /// Acts on the first page.
 const LATEST: u64 = 10;
-/// The store's word for accounts that no provider knows.
-const LOCAL: &str = "link";
 /// When a certificate's end is worth a word, in seconds.
 const SOON: i64 = 30 * 86_400;
 
@@ -77,12 +76,14 @@ fn needs(app: &App, now: i64) -> Vec<Need> {
     if app.config().providers.is_empty() {
         needs.push(Need {
             title: "Connect an identity provider".to_owned(),
-            text: "Until then people sign in by one-time links that you print for them, and roles \
-                   cannot be taken back elsewhere."
-                .to_owned(),
+            text: format!(
+                "Until then people sign in by one-time links that you print for them. Add a \
+                 section [oidc.NAME] to {}, check it with this line, and start anew:",
+                app.config().data_dir.join(crate::config::FILE).display()
+            ),
             link: None,
             command: Some(format!(
-                "aiworklab-appliance config show --data-dir {}",
+                "aiworklab-appliance config check --data-dir {}",
                 app.config().data_dir.display()
             )),
         });
@@ -112,28 +113,30 @@ fn areas(app: &App, counts: &org_store::Counts, now: i64) -> Vec<Area> {
         crate::watch::Audit::Broken(entry) => area(
             "Audit",
             AreaState::Broken,
-            format!("the chain does not fit at entry {entry}"),
+            format!("The chain does not fit at entry {entry}"),
         ),
         _ if watch.failing_jobs > 0 => area(
             "Audit",
             AreaState::Care,
-            "the last attempt to extend the chain failed".to_owned(),
+            "A background job fails; the log says which".to_owned(),
         ),
         _ => area(
             "Audit",
             AreaState::Good,
-            format!("{} entries, chained and signed", counts.audit_rows),
+            format!(
+                "{}, chained and signed",
+                counted(counts.audit_rows, "entry", "entries")
+            ),
         ),
     };
-    let providers = app.config().providers.len();
     vec![
         area(
             "Store",
             AreaState::Good,
             format!(
-                "{} deltas of {} people with a graph, encrypted, durable ({})",
-                counts.deltas,
-                counts.subjects,
+                "{} of {}, encrypted; every accepted one is on the disk ({})",
+                counted(counts.deltas, "fact", "facts"),
+                counted(counts.subjects, "person", "people"),
                 app.store().durability()
             ),
         ),
@@ -142,21 +145,25 @@ fn areas(app: &App, counts: &org_store::Counts, now: i64) -> Vec<Area> {
             "Sync",
             AreaState::Good,
             format!(
-                "{} enrolled devices, {} syncs today",
-                counts.devices, counts.syncs_today
+                "{}, {} today",
+                counted(counts.devices, "enrolled device", "enrolled devices"),
+                counted(counts.syncs_today, "sync", "syncs")
             ),
         ),
-        match providers {
-            0 => area(
+        match app.config().providers.as_slice() {
+            [] => area(
                 "Sign-in",
                 AreaState::Off,
-                "no identity provider is configured".to_owned(),
+                "No identity provider is configured".to_owned(),
             ),
-            n => area(
-                "Sign-in",
-                AreaState::Good,
-                format!("{n} identity provider(s) configured"),
-            ),
+            providers => {
+                let names: Vec<&str> = providers.iter().map(|p| p.name.as_str()).collect();
+                area(
+                    "Sign-in",
+                    AreaState::Good,
+                    format!("Through {}", names.join(", ")),
+                )
+            }
         },
     ]
 }
@@ -208,7 +215,7 @@ pub async fn people(
             name: found.name,
             email: found.email,
             role: role(found.role),
-            source: source(&app, &found.issuer),
+            source: super::source(&app, &found.issuer),
             last_signed_in: found.last_sign_in.map(date),
             active: found.active,
             changeable: found.person != me,
@@ -222,20 +229,6 @@ pub async fn people(
         shell: shell(&app, &caller, &asked),
     };
     html(page.render())
-}
-
-/// Where an account comes from, in words.
-fn source(app: &App, issuer: &str) -> String {
-    let provider = app
-        .config()
-        .providers
-        .iter()
-        .find(|provider| provider.issuer == issuer);
-    match provider {
-        Some(provider) => provider.name.clone(),
-        None if issuer == LOCAL => "a one-time link".to_owned(),
-        None => issuer.to_owned(),
-    }
 }
 
 /// `GET /admin/devices`.
@@ -333,7 +326,7 @@ async fn acts(app: &App, before: Option<u64>, limit: u64) -> Result<Vec<ActLine>
 fn act_line(row: &audit_log::ChainedRow, names: &BTreeMap<[u8; 16], Option<String>>) -> ActLine {
     let entry = &row.entry.row;
     let action = entry.action().to_string();
-    let (actor, confirmed_by) = match entry.actor() {
+    let (actor, by) = match entry.actor() {
         audit_log::Actor::Id(id) => {
             let name = names.get(id).cloned().flatten();
             (name.unwrap_or_else(|| hex::encode(id)), "their session")
@@ -341,6 +334,15 @@ fn act_line(row: &audit_log::ChainedRow, names: &BTreeMap<[u8; 16], Option<Strin
         audit_log::Actor::Sealed(_) => ("somebody, for themselves".to_owned(), "their session"),
         audit_log::Actor::System => ("the appliance".to_owned(), "itself"),
         audit_log::Actor::Console => ("the command line".to_owned(), "the command line"),
+    };
+    let through = entry
+        .detail()
+        .iter()
+        .find(|(name, _)| name.as_str() == "through");
+    let confirmed_by = match through.map(|(_, value)| value) {
+        Some(audit_log::Value::Word(word)) if word.as_str() == "link" => "a one-time link",
+        Some(audit_log::Value::Word(_)) => "the identity provider",
+        _ => by,
     };
     ActLine {
         entry: row.seq,
@@ -398,7 +400,7 @@ pub async fn revoke(
         &caller,
         &asked,
         &format!("{} is revoked.", found.name),
-        "It cannot sync from now on. What it already sent stays its person's.",
+        "It cannot sync from now on. What it already sent stays its person’s.",
         Link::new("To the devices", paths::ADMIN_DEVICES),
     )
 }

@@ -98,6 +98,9 @@ pub async fn decide(
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, ApiError> {
     let code = fields.get("code").unwrap_or_default();
+    // Counts wrong ones: guessing here is guessing there.
+    let session = caller.person()?.session;
+    app.enrolling().waiting(&app, &session, code).await?;
     let shell = shell(&app, &caller, &asked);
     let page = match fields.get("decision") {
         Some("approve") => {

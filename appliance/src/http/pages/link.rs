@@ -132,6 +132,7 @@ pub async fn open(
                 fresh,
             };
             let person = person::sign_in_local(txn, &local)?;
+            txn.audit_with("through", "link");
             if let Some(old) = old {
                 session::delete(txn, &old)?;
             }

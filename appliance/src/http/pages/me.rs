@@ -16,7 +16,7 @@ use dashboard_web::pages::me::{
     StoredRow,
 };
 use dashboard_web::pages::message::MessagePage;
-use dashboard_web::{figures::ConceptRef, paths};
+use dashboard_web::{Link, figures::ConceptRef, paths};
 use http::{HeaderValue, header};
 use kernel::catalogue::Catalogue;
 use kernel::delta::Delta;
@@ -28,7 +28,7 @@ use org_store::{Act, Action, device, person, subject};
 use std::collections::BTreeMap;
 
 /// How many stored rows the page shows.
-const ROWS: usize = 200;
+const ROWS: usize = 30;
 
 struct Held {
     graph: BTreeMap<Slug, Pair>,
@@ -71,7 +71,7 @@ pub async fn show(
         None => Me::NotEnrolled {
             enrol_command: Some(app.enrol_command()),
         },
-        Some(held) => Me::Graph(Box::new(graph(&held, identity, &devices, asked.now))),
+        Some(held) => Me::Graph(Box::new(graph(&app, &held, identity, &devices, asked.now))),
     };
     html(
         MePage {
@@ -83,6 +83,7 @@ pub async fn show(
 }
 
 fn graph(
+    app: &App,
     held: &Held,
     identity: Option<person::Person>,
     devices: &[device::Device],
@@ -102,14 +103,20 @@ fn graph(
     if let Some(person) = identity {
         lines.push(("Name".to_owned(), person.name));
         lines.extend(person.email.map(|email| ("E-mail".to_owned(), email)));
-        lines.push(("Role".to_owned(), person.role.to_string()));
-        lines.push(("Signs in through".to_owned(), person.issuer));
+        lines.push((
+            "Role".to_owned(),
+            super::role(person.role).word().to_owned(),
+        ));
+        lines.push((
+            "Signs in through".to_owned(),
+            super::source(app, &person.issuer),
+        ));
     }
     MyGraph {
         concepts,
         rows: held.rows.iter().map(stored).collect(),
         rows_total: held.state.deltas,
-        all_rows: None,
+        all_rows: Some(Link::new("All of them, as a file", paths::ME_EXPORT)),
         last_synced: devices
             .iter()
             .filter_map(|device| device.last_seen)

@@ -8,6 +8,7 @@ pub mod link;
 pub mod me;
 pub mod oidc;
 pub mod signin;
+pub mod words;
 
 use super::auth::{Asked, Caller, Signed};
 use super::error::ApiError;
@@ -16,7 +17,7 @@ use crate::app::App;
 use crate::cli::VERSION;
 use axum::response::{IntoResponse, Response};
 use dashboard_web::pages::{Machine, MessagePage, StepUp, Trace};
-use dashboard_web::{Link, Role, Room, Shell, SignedIn};
+use dashboard_web::{Link, Role, Shell, SignedIn};
 use http::{HeaderValue, StatusCode, header};
 
 /// The frame of a page for this caller.
@@ -113,6 +114,24 @@ pub fn link_command(app: &App) -> String {
     )
 }
 
+/// The store's word for accounts that no provider knows.
+const LOCAL: &str = "link";
+
+/// Where an account comes from, in words.
+#[must_use]
+pub fn source(app: &App, issuer: &str) -> String {
+    let provider = app
+        .config()
+        .providers
+        .iter()
+        .find(|provider| provider.issuer == issuer);
+    match provider {
+        Some(provider) => provider.name.clone(),
+        None if issuer == LOCAL => "a one-time link".to_owned(),
+        None => issuer.to_owned(),
+    }
+}
+
 /// A day of the store as a date.
 #[must_use]
 pub fn date(day: i64) -> jiff::civil::Date {
@@ -128,15 +147,21 @@ pub fn date_of(unix: i64) -> jiff::civil::Date {
     date(unix.div_euclid(kernel::ids::DAY))
 }
 
-/// An error as a page. Who is signed in is not known here, and not needed to say what is so.
+/// An error as a page.
 #[must_use]
-pub fn error(app: &App, id: &RequestId, host: Option<&str>, error: ApiError) -> Response {
+pub fn error(
+    app: &App,
+    id: &RequestId,
+    caller: &Caller,
+    host: Option<&str>,
+    error: ApiError,
+) -> Response {
     let asked = Asked {
         request: id.0.clone(),
         host: host.unwrap_or("localhost").to_owned(),
         now: app.now(),
     };
-    let shell = shell(app, &Caller::Nobody, &asked);
+    let shell = shell(app, caller, &asked);
     let page = match error.status {
         StatusCode::NOT_FOUND if error.code == "H404" => MessagePage::not_found(shell),
         StatusCode::FORBIDDEN if error.code == "H407" => MessagePage::stale_form(shell),
@@ -149,7 +174,6 @@ pub fn error(app: &App, id: &RequestId, host: Option<&str>, error: ApiError) -> 
                 at: asked.now,
                 code: error.code.to_owned(),
             }),
-            room: Room::None,
             ..MessagePage::refused(shell, &error.finding, &error.advice)
         },
     };

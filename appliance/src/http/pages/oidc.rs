@@ -2,7 +2,7 @@
 
 use super::signin::{self, Beginning, pending_cookie, pending_of};
 use crate::app::App;
-use crate::http::auth::{Asked, Caller, local_path};
+use crate::http::auth::{self, Asked, Caller, local_path, set_cookie};
 use crate::http::error::ApiError;
 use crate::http::extract::QueryFields;
 use axum::Extension;
@@ -60,10 +60,25 @@ pub async fn start(
             let mut response = Redirect::to(begun.url.as_str()).into_response();
             let cookie = pending_cookie(&begun.cookie, begun.cookie_max_age_s);
             response.headers_mut().append(header::SET_COOKIE, cookie);
+            let to = set_cookie(WANTED, &hex::encode(&to), begun.cookie_max_age_s);
+            response.headers_mut().append(header::SET_COOKIE, to);
             Ok(response)
         }
-        Err(error) => failed_page(&app, &asked, &to, &error),
+        Err(error) => failed_page(&app, &asked, &provider.config().name, &to, &error),
     }
+}
+
+/// The page that was asked for before somebody was sent away; only a sign-in that failed needs it,
+/// since one that went well has it from the server's own memory.
+const WANTED: &str = "__Host-aiworklab-wanted";
+
+fn to_of(headers: &HeaderMap) -> String {
+    let bytes = auth::cookie(headers, WANTED).and_then(|text| hex::decode(text).ok());
+    local_path(
+        bytes
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .as_deref(),
+    )
 }
 
 /// `GET /oidc/{provider}/callback`: what the provider says.
@@ -87,7 +102,7 @@ pub async fn callback(
         .await
     {
         Ok(login) => login,
-        Err(error) => return failed_page(&app, &asked, "/", &error),
+        Err(error) => return failed_page(&app, &asked, &name, &to_of(&headers), &error),
     };
     if !login.role_claim_present {
         tracing::warn!(
@@ -128,6 +143,7 @@ async fn sign_in(
     app.store()
         .write(act, move |txn| {
             let person = person::sign_in(txn, &who)?;
+            txn.audit_with("through", "provider");
             if let Some(old) = old {
                 session::delete(txn, &old)?;
             }
@@ -162,7 +178,7 @@ async fn confirm(
     if !same {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "H409",
+            "H416",
             "Somebody else confirmed than is signed in here. Nothing was changed.",
             "Sign out here, or confirm with the same account.",
         ));
@@ -170,7 +186,7 @@ async fn confirm(
     let Some(at) = identity::authenticated_at(login.auth_time, asked.now) else {
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
-            "H410",
+            "H417",
             "The identity provider did not say when you signed in, so this does not confirm it.",
             "It has to support max_age and auth_time; an administrator can also use a one-time link.",
         ));
@@ -179,7 +195,10 @@ async fn confirm(
     let (old, new, by) = (signed.session, beginning.hash(), through.to_owned());
     let act = Act::new(caller.actor(), Action::Confirm, asked.now);
     app.store()
-        .write(act, move |txn| session::confirm(txn, &old, &new, at, &by))
+        .write(act, move |txn| {
+            txn.audit_with("through", "provider");
+            session::confirm(txn, &old, &new, at, &by)
+        })
         .await?;
     Ok(beginning.welcome(&login.return_to))
 }
@@ -208,17 +227,68 @@ const fn role(role: identity::Role) -> Role {
 fn failed_page(
     app: &App,
     asked: &Asked,
+    provider: &str,
     to: &str,
     error: &identity::Error,
 ) -> Result<Response, ApiError> {
-    tracing::warn!(
-        request = asked.request,
-        code = error.code(),
-        cause = error.explain(),
-        "a sign-in through an identity provider failed"
-    );
-    let problem = format!("{error} {} (code {})", error.fix(), error.code());
+    use identity::Error;
+    let (code, cause) = (error.code(), error.explain());
+    // Ours or the person's to mend, or the provider's: a monitor looks at the latter alone.
+    let status = match error {
+        Error::Denied { .. } => StatusCode::OK,
+        Error::Unreachable { .. }
+        | Error::Answer { .. }
+        | Error::TokenEndpoint { .. }
+        | Error::Endpoint { .. }
+        | Error::WrongIssuer { .. }
+        | Error::Resting { .. } => StatusCode::BAD_GATEWAY,
+        Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::FORBIDDEN,
+    };
+    let request = asked.request.as_str();
+    if status == StatusCode::OK {
+        tracing::info!(request, code, cause, "the identity provider said no");
+    } else {
+        tracing::warn!(
+            request,
+            code,
+            cause,
+            "a sign-in through an identity provider failed"
+        );
+    }
+    let problem = match error {
+        Error::Denied { error, .. } if error == "access_denied" => format!(
+            "{provider} did not let you through, or you cancelled there. Nothing was changed. Try \
+             again, or ask your administrator whether you may use this appliance. (Code {code}.)"
+        ),
+        error => {
+            let (finding, fix) = (sentence(&error.to_string()), sentence(&error.fix()));
+            format!("{finding} {fix} (Code {code}.)")
+        }
+    };
     let mut response = signin::page(app, asked, to, Some(problem))?;
-    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, pending_cookie("", 0));
     Ok(response)
+}
+
+/// With a capital and a full stop, and without the marks of code.
+fn sentence(text: &str) -> String {
+    let text = text.replace('`', "");
+    let mut letters = text.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), letters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_becomes_a_sentence() {
+        assert_eq!(sentence("set `issuer` right"), "Set issuer right.");
+        assert_eq!(sentence("Begin again."), "Begin again.");
+    }
 }
