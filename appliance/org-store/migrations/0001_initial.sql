@@ -142,13 +142,11 @@ CREATE TABLE link (
     sealed BYTEA NOT NULL
 );
 
--- route: HMAC(k_link, device). No subject: it was erased.
+-- route: HMAC(k_link, device); sealed: the subject, under k_link. None: it was erased.
 CREATE TABLE route (
     route BYTEA NOT NULL PRIMARY KEY,
-    subject BYTEA
+    sealed BYTEA
 );
-
-CREATE INDEX route_by_subject ON route (subject);
 
 -- ---- figures: no rows of persons
 

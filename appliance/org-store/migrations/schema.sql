@@ -138,7 +138,7 @@ CREATE TABLE person (
 
 CREATE TABLE route (
     route BYTEA NOT NULL PRIMARY KEY,
-    subject BYTEA
+    sealed BYTEA
 ) WITHOUT ROWID;
 
 CREATE TABLE session (
@@ -200,8 +200,6 @@ CREATE TABLE sync_count (
 ) WITHOUT ROWID;
 
 CREATE INDEX device_by_person ON device (person, device);
-
-CREATE INDEX route_by_subject ON route (subject);
 
 CREATE INDEX session_by_person ON session (person);
 

@@ -1,1 +1,1 @@
-INSERT INTO route (route, subject) VALUES ($1, $2)
+INSERT INTO route (route, sealed) VALUES ($1, $2)

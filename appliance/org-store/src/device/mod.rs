@@ -218,8 +218,26 @@ fn route(txn: &mut impl Reader, device: DeviceId) -> Result<Route> {
     let Some(mut row) = rows.into_iter().next() else {
         return Ok(Route::None);
     };
-    let subject = row.next::<Option<SubjectId>>().doing("follow a route")?;
-    Ok(subject.map_or(Route::Erased, Route::To))
+    let Some(sealed) = row.next::<Option<Vec<u8>>>().doing("follow a route")? else {
+        return Ok(Route::Erased);
+    };
+    let opened = txn
+        .link_key()
+        .open(Sealing::Route, device.as_bytes(), &sealed)
+        .doing("open a route")?;
+    let subject = <[u8; 16]>::try_from(opened).map_err(|_| Error::Malformed { what: "route" })?;
+    Ok(Route::To(SubjectId::from_bytes(subject)))
+}
+
+/// Leaves a device's route, and takes the subject from it.
+fn close_route(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<()> {
+    let route = txn
+        .link_key()
+        .route(device)
+        .doing("make a device's route")?;
+    txn.execute(sql!("close_route"), params![route])
+        .doing("close a route")?;
+    Ok(())
 }
 
 /// Whether a device may sync.
@@ -309,7 +327,12 @@ pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId
         .link_key()
         .route(new.device)
         .doing("make a device's route")?;
-    txn.execute(sql!("insert_route"), params![route, subject])
+    // Sealed, so that not even the number of a subject's devices is told beside the evidence.
+    let sealed = txn
+        .link_key()
+        .seal(Sealing::Route, new.device.as_bytes(), subject.as_bytes())
+        .doing("seal a route")?;
+    txn.execute(sql!("insert_route"), params![route, sealed])
         .doing("store a route")?;
     // The commit's pages show device and route side by side, until the log is emptied.
     txn.wipes = true;
@@ -393,10 +416,13 @@ pub fn revoked_serials(txn: &mut impl Queries) -> Result<Vec<(Vec<u8>, Day)>> {
 
 /// Removes a person's devices; their routes stay, and say that the subject was erased.
 pub(crate) fn delete_of(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<Vec<DeviceId>> {
-    let devices = of_person(txn, person)?
+    let devices: Vec<_> = of_person(txn, person)?
         .into_iter()
         .map(|device| device.device)
         .collect();
+    for device in &devices {
+        close_route(txn, *device)?;
+    }
     txn.execute(sql!("delete_of"), params![person])
         .doing("remove a person's devices")?;
     txn.wipes = true;

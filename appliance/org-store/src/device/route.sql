@@ -1,1 +1,1 @@
-SELECT subject FROM route WHERE route = $1
+SELECT sealed FROM route WHERE route = $1

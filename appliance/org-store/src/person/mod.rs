@@ -436,12 +436,14 @@ pub fn set_active(txn: &mut WriteTxn<'_>, person: PersonId, active: bool) -> Res
 }
 
 /// Removes an account with everything that its person left: sessions, devices, link and evidence.
-/// What the audit log says of its random id stays. An [`Action::ErasePerson`].
+/// What the audit log says of its random id stays. An [`Action::ErasePerson`], or the person's own
+/// [`Action::EraseOwn`], whose row does not say whose account it was.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::LastAdmin`].
 pub fn erase(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<ErasedPerson> {
-    if txn.action() != Some(Action::ErasePerson) {
+    let own = txn.action() == Some(Action::EraseOwn) && txn.person()? == person;
+    if !own && txn.action() != Some(Action::ErasePerson) {
         return Err(Error::not_found(Kind::Person, person));
     }
     let now = must(txn, person)?;
@@ -457,7 +459,9 @@ pub fn erase(txn: &mut WriteTxn<'_>, person: PersonId) -> Result<ErasedPerson> {
         .doing("erase an account")?;
     txn.execute(sql!("delete"), params![person])
         .doing("erase an account")?;
-    txn.audit_on("person", *person.as_bytes());
+    if !own {
+        txn.audit_on("person", *person.as_bytes());
+    }
     txn.wipes = true;
     Ok(ErasedPerson { subject, devices })
 }

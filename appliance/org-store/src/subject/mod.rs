@@ -196,7 +196,6 @@ pub(crate) fn erase_rows(txn: &mut WriteTxn<'_>, subject: SubjectId) -> Result<(
         sql!("delete_deltas"),
         sql!("delete_streams"),
         sql!("delete"),
-        sql!("close_routes"),
     ] {
         txn.execute(statement, params![subject]).doing(DOING)?;
     }

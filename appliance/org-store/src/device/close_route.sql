@@ -1,0 +1,1 @@
+UPDATE route SET sealed = NULL WHERE route = $1

@@ -1,1 +1,0 @@
-UPDATE route SET subject = NULL WHERE subject = $1
