@@ -239,6 +239,15 @@ fn push(stream: usize, i: usize, hour: i64) -> String {
     )
 }
 
+/// Whether a push was answered.
+fn push_at(wire: &mut Wire, stream: usize, i: usize, hour: i64) -> bool {
+    let reply = wire.json("POST", "/v1/sync/push", &push(stream, i, hour));
+    reply.is_ok_and(|(status, body)| {
+        assert_eq!(status, 200, "{body}");
+        true
+    })
+}
+
 fn push_over(wire: &mut Wire, stream: usize, i: usize, hour: i64) {
     let (status, body) = wire
         .json("POST", "/v1/sync/push", &push(stream, i, hour))
@@ -327,6 +336,42 @@ fn no_reply_to_a_push_leaves_before_the_log_that_holds_it_is_flushed() {
         "a flush after the reply is too late: {}",
         wrong.len()
     );
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_the_server_was_killed() {
+    let mut appliance = Appliance::start();
+    let laptop = Laptop::new();
+    laptop.enrol(&appliance, &mut appliance.signed_in(None), "survivor");
+    let mut wire = laptop.wire(&appliance).expect("a connection");
+    let (_, pulled) = wire.json("POST", "/v1/sync/pull", PULL).expect("a reply");
+    let before: Value = serde_json::from_str(&pulled).expect("JSON");
+    let hour = before["now"].as_i64().expect("a time").div_euclid(3600) * 3600;
+    let (mut i, mut killed) = (0, false);
+    // It is killed while it answers: the push that got no answer may be there or not.
+    while push_at(&mut wire, 0, i + 1, hour) {
+        i += 1;
+        if i == 20 {
+            appliance.kill();
+            killed = true;
+        }
+    }
+    assert!(killed && i >= 20, "{i} pushes were answered");
+    appliance.serve();
+    let mut wire = laptop.wire(&appliance).expect("a connection");
+    let all = r#"{"have":{},"limit":1000}"#;
+    let (_, pulled) = wire.json("POST", "/v1/sync/pull", all).expect("a reply");
+    let after: Value = serde_json::from_str(&pulled).expect("JSON");
+    let held = after["deltas"].as_array().map_or(0, Vec::len);
+    assert!(
+        (i..=i + 1).contains(&held),
+        "{i} were acknowledged, {held} are there"
+    );
+    assert_eq!(
+        after["generation"], before["generation"],
+        "a crash is no restore"
+    );
+    push_over(&mut wire, 0, held + 1, hour);
 }
 
 #[test]

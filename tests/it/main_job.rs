@@ -238,6 +238,27 @@ fn recorded_work_becomes_an_answer_on_my_page_on_every_laptop_and_is_forgotten_e
     );
 }
 
+#[test]
+fn an_appliance_that_is_away_stops_nothing_on_the_laptop() {
+    let mut appliance = Appliance::start();
+    let laptop = Laptop::new();
+    laptop.enrol(&appliance, &mut appliance.signed_in(None), "offline");
+    let now = server_time(&appliance, &laptop);
+    appliance.stop();
+    laptop.hook(edit_of_the_day(0).as_bytes());
+    let settled = answer(&laptop, Some(CONCEPT), &mut Vec::new(), now, true);
+    assert_eq!(settled["counts"], true, "{settled}");
+    let told = laptop.run(&["sync"]).refused();
+    assert!(
+        told.contains("C013") && told.contains("stays here"),
+        "{told}"
+    );
+    assert_eq!(state(&graph(&laptop), CONCEPT).as_deref(), Some("learning"));
+    appliance.serve();
+    sync(&laptop);
+    assert_eq!(laptop.json(&["status"])["not_sent"], 0);
+}
+
 /// Runs this for each laptop, a few at a time.
 fn each<T: Send>(of: &mut [T], work: impl Fn(&mut T) + Sync) {
     let queue = Mutex::new(of.iter_mut());
@@ -371,6 +392,7 @@ fn eleven_engineers_and_three_mondays_make_a_figure_of_a_concept() {
         "{}",
         page.text()
     );
+    assert!(page.says("Eleven engineers are counted"), "{}", page.text());
     assert!(
         page.text().to_lowercase().contains("sample"),
         "it is a sample: {}",
@@ -381,7 +403,7 @@ fn eleven_engineers_and_three_mondays_make_a_figure_of_a_concept() {
         .get(&format!("/concepts/{CONCEPT}"))
         .expect(200);
     assert!(
-        concept.says("11"),
+        concept.says("Known by 11 people"),
         "all eleven met and know it:\n{}",
         concept.text()
     );

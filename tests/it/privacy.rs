@@ -6,9 +6,12 @@
 //! searched for them, in every spelling and as hashes. A control canary, which may be found,
 //! shows that the search sees.
 
+mod assign;
+mod clock;
 mod forms;
 mod guess;
 mod linkage;
+mod order;
 mod organisation;
 mod pages;
 mod proxy;

@@ -206,24 +206,29 @@ fn own_data(house: &mut House, walk: &mut Walk) {
 }
 
 fn administration(house: &mut House, walk: &mut Walk) {
-    let path = format!("/admin/devices/{}/revoke", house.device);
-    let asked = house.admin.get(&path).expect(200);
-    walk.read("GET", "/admin/devices/{id}/revoke");
-    let _ = house.admin.submit(&asked, &path, &[]).expect(200);
-    walk.left("POST", "/admin/devices/{id}/revoke", "device.revoke");
-    for (what, word) in [("disable", "person.disable"), ("enable", "person.enable")] {
+    let device = house.laptop.device(&house.appliance);
+    let states = [
+        ("disable", "person.disable", 403),
+        ("enable", "person.enable", 200),
+    ];
+    for (what, word, synced) in states {
         let route = format!("/admin/people/{{id}}/{what}");
         let path = format!("/admin/people/{}/{what}", house.person);
         let asked = house.admin.get(&path).expect(200);
         walk.read("GET", &route);
         let _ = house.admin.submit(&asked, &path, &[]).expect(200);
         walk.left("POST", &route, word);
-        assert_eq!(
-            house.member.get("/me").status,
-            303,
-            "who was disabled is signed out"
-        );
+        let page = house.member.get("/me");
+        assert_eq!(page.status, 303, "who was disabled is signed out");
+        let page = device.json("POST", "/v1/sync/pull", PULL);
+        assert_eq!(page.status, synced, "{what}: {}", page.body);
     }
+    let path = format!("/admin/devices/{}/revoke", house.device);
+    let asked = house.admin.get(&path).expect(200);
+    walk.read("GET", "/admin/devices/{id}/revoke");
+    let _ = house.admin.submit(&asked, &path, &[]).expect(200);
+    walk.left("POST", "/admin/devices/{id}/revoke", "device.revoke");
+    assert_eq!(device.json("POST", "/v1/sync/pull", PULL).status, 403);
 }
 
 fn ending(house: &mut House, walk: &mut Walk) {

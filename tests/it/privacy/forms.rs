@@ -45,7 +45,7 @@ impl Search {
                 self.add(name, &format!("{form}, raw"), cut.to_vec());
                 self.add(name, &format!("{form}, hex"), hex::encode(cut).into_bytes());
                 for (alphabet, engine) in [("base64", STANDARD), ("base64url", URL_SAFE)] {
-                    let spelled = engine.encode(&hash)[..10].as_bytes().to_vec();
+                    let spelled = engine.encode(&hash).as_bytes()[..10].to_vec();
                     self.add(name, &format!("{form}, {alphabet}"), spelled);
                 }
             }
@@ -124,7 +124,7 @@ pub fn encoded(text: &str) -> Vec<(&'static str, Vec<u8>)> {
             let spelled = engine.encode(&shifted);
             let from = (shift * 8).div_ceil(6);
             let to = shifted.len() * 8 / 6;
-            forms.push((name, spelled[from..to].as_bytes().to_vec()));
+            forms.push((name, spelled.as_bytes()[from..to].to_vec()));
         }
     }
     forms

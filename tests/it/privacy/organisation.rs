@@ -7,6 +7,7 @@
 //! `serve` run each night. What is kept aside as the truth is who made which stream, and what the
 //! appliance must not keep: how often each device synced on each day.
 
+use super::clock::{Log, Stands};
 use appliance::app::{App, Parts, Setting};
 use appliance::config::{Config, Overrides};
 use appliance::edges::{Clock, Edges, Environment, SystemEntropy};
@@ -34,13 +35,8 @@ use rustls_pki_types::pem::PemObject;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 use tower::ServiceExt;
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::FormatTime;
 
 /// Whose evidence is whose, and what is not kept.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +64,17 @@ pub struct Organisation {
     _app: App,
 }
 
-/// Lives `days` days. `busy`: with a little of all that can happen to laptops and people.
-pub fn live(seed: u64, days: i64, busy: bool) -> Organisation {
+/// What kind of a time it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// Nothing happens but work.
+    Ordinary,
+    /// A little of all that can happen to laptops and people.
+    Incidents,
+}
+
+/// Lives `days` days.
+pub fn live(seed: u64, days: i64, times: Times) -> Organisation {
     let home = tempfile::tempdir().expect("a folder can be made");
     let data = home.path().join("data");
     let data_text = data.to_str().expect("a path is text");
@@ -85,10 +90,7 @@ pub fn live(seed: u64, days: i64, busy: bool) -> Organisation {
     // A midnight soon after the authority was made, so that the last evening is a Friday's.
     let monday = last_monday(super::about_now(&data)) + 7;
     let begin = (monday + (5 - days).rem_euclid(7)) * DAY;
-    let log = Log {
-        clock: Arc::new(Stands(begin.into())),
-        text: Arc::default(),
-    };
+    let log = Log::new(Stands::at(begin));
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
         .with_timer(log.clone())
@@ -97,77 +99,15 @@ pub fn live(seed: u64, days: i64, busy: bool) -> Organisation {
         .finish();
     let dispatch = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
     let mut life = Life::begin(&data, log.clock.clone(), seed);
-    harness::wait(life.live(seed, begin, days, busy));
+    harness::wait(life.live(seed, begin, days, times));
     drop(dispatch);
-    let text = log
-        .text
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .clone();
     Organisation {
         _home: home,
         data,
-        log: String::from_utf8(text).expect("a log is text"),
+        log: log.text(),
         truth: life.truth,
         now: life.clock.now(),
         _app: life.app,
-    }
-}
-
-/// A clock that stands until it is moved.
-struct Stands(AtomicI64);
-
-impl Stands {
-    fn to(&self, now: i64) {
-        self.0.fetch_max(now, Ordering::SeqCst);
-    }
-
-    fn pass(&self, seconds: i64) {
-        self.0.fetch_add(seconds, Ordering::SeqCst);
-    }
-}
-
-impl Clock for Stands {
-    fn now(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-
-    fn ticks(&self) -> Duration {
-        Duration::from_secs(self.now().unsigned_abs())
-    }
-}
-
-/// A log in memory, by the moved clock.
-#[derive(Clone)]
-struct Log {
-    clock: Arc<Stands>,
-    text: Arc<Mutex<Vec<u8>>>,
-}
-
-impl FormatTime for Log {
-    fn format_time(&self, to: &mut Writer<'_>) -> std::fmt::Result {
-        write!(to, "{}", self.clock.now())
-    }
-}
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.text
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-    fn make_writer(&'a self) -> Self {
-        self.clone()
     }
 }
 
@@ -265,14 +205,14 @@ impl Life {
         }
     }
 
-    async fn live(&mut self, seed: u64, begin: i64, days: i64, busy: bool) {
+    async fn live(&mut self, seed: u64, begin: i64, days: i64, times: Times) {
         let first = begin.div_euclid(DAY);
         let engineers = plan::draw(Catalogue::builtin(), seed, begin + plan::DAYS * DAY);
         self.workers = engineers
             .into_iter()
             .map(|plan| worker(plan, begin, &mut self.dice))
             .collect();
-        if busy {
+        if times == Times::Incidents {
             // One administrator works as an engineer, too.
             self.workers[5].role = Role::Admin;
             self.workers[9].leaves = Some(first + days * 2 / 3);
@@ -290,9 +230,7 @@ impl Life {
                 self.happens(day, event).await;
             }
             self.clock.to(day * DAY + EVENING);
-            if !(day + 1 == first + days && days == 3) {
-                self.rest().await;
-            }
+            self.rest().await;
             let befell = |worker: &&Worker| {
                 let dated = worker.leaves.or(worker.exchanges.map(|(day, _)| day));
                 worker.role == Role::Admin || dated.is_some_and(|then| then <= day)
@@ -403,7 +341,6 @@ impl Life {
             .chain_audit(signer, now)
             .await
             .expect("audit rows are chained");
-        store.compact().await.expect("PROTOTYPE");
     }
 
     /// The job of every week.

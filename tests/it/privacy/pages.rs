@@ -186,11 +186,7 @@ fn rows(connection: &Connection, table: &str) -> Vec<Columns> {
     let mut select = connection
         .prepare(&format!("SELECT * FROM \"{table}\""))
         .expect("a table can be read");
-    let names: Vec<String> = select
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let names: Vec<String> = select.column_names().map(str::to_owned).collect();
     let read = |row: &rusqlite::Row<'_>| {
         names
             .iter()
