@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::http::error::ApiError;
 use kernel::wire::v1::AggregateChoice;
 use key_vault::{Entry, Reason};
-use org_store::{Act, Action, Actor, device, subject};
+use org_store::{Act, Action, Actor, device, person, subject};
 
 /// In or out of the organisation's figures. Returns whether that is new.
 ///
@@ -40,15 +40,25 @@ pub async fn set_aggregate(
     Ok(changed)
 }
 
-/// Everything that is held.
+/// Everything that is held: in a person's own session their account too, and that alone before
+/// their first device.
 ///
 /// # Errors
 /// The store's.
 pub async fn export(app: &App, actor: Actor, now: i64) -> Result<serde_json::Value, ApiError> {
     let act = Act::new(actor, Action::ExportOwn, now);
-    let exported = app.store().write(act, |txn| {
-        let subject = txn.subject()?;
-        subject::export(txn, subject)
+    let in_session = matches!(actor, Actor::Person { .. });
+    let exported = app.store().write(act, move |txn| {
+        let mut all = match txn.subject() {
+            Ok(subject) => subject::export(txn, subject)?,
+            Err(org_store::Error::NotFound { .. }) if in_session => serde_json::json!({}),
+            Err(error) => return Err(error),
+        };
+        if in_session {
+            let person = txn.person()?;
+            all["account"] = person::export(txn, person)?;
+        }
+        Ok(all)
     });
     Ok(exported.await?)
 }
@@ -81,6 +91,29 @@ pub async fn erase(app: &App, actor: Actor, now: i64) -> Result<usize, ApiError>
         )
         .await?;
     Ok(erased.devices.len())
+}
+
+/// The account of somebody who never let a device in, for good; nothing else of theirs is held.
+///
+/// # Errors
+/// The store's: the last administrator stays.
+pub async fn erase_account(app: &App, actor: Actor, now: i64) -> Result<(), ApiError> {
+    let act = Act::new(actor, Action::EraseOwn, now);
+    let erased = app
+        .store()
+        .write(act, |txn| {
+            let person = txn.person()?;
+            person::erase(txn, person)
+        })
+        .await?;
+    // A device that was let in since the page was opened.
+    if let Some(subject) = erased.subject {
+        let entry = Entry::Erase {
+            subject: *subject.as_bytes(),
+        };
+        app.enrolling().note(app, entry, now).await?;
+    }
+    Ok(())
 }
 
 /// Ends one of the person's own devices.

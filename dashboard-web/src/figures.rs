@@ -90,18 +90,66 @@ pub enum Precision {
 }
 
 /// The chance of still knowing a concept 30 days after the last pass.
+///
+/// Invariant: of an all-or-none cell only the bound is kept, so no page, chart, order or mean can
+/// tell more of it than "90% or more" does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retention {
-    /// Posterior mean, 0.0 to 1.0.
-    pub value: f64,
-    /// Its 10% quantile, 0.0 to 1.0.
-    pub lo: f64,
-    /// Its 90% quantile, 0.0 to 1.0.
-    pub hi: f64,
+    value: f64,
+    lo: f64,
+    hi: f64,
+    basis: Basis,
+    precision: Precision,
+}
+
+impl Retention {
+    /// From the posterior mean and its 10% and 90% quantiles, 0.0 to 1.0 each.
+    ///
+    /// Where only a bound may be said, all three are dropped.
+    pub fn new(value: f64, lo: f64, hi: f64, basis: Basis, precision: Precision) -> Self {
+        let (value, lo, hi) = match precision {
+            Precision::Exact => (value, lo, hi),
+            Precision::AtLeast90 => (0.95, 0.9, 1.0),
+            Precision::AtMost10 => (0.05, 0.0, 0.1),
+        };
+        Self {
+            value,
+            lo,
+            hi,
+            basis,
+            precision,
+        }
+    }
+
     /// What it rests on.
-    pub basis: Basis,
+    pub fn basis(&self) -> Basis {
+        self.basis
+    }
+
     /// How exactly it may be said.
-    pub precision: Precision,
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// For orders, means and classes: the middle of the range where only a bound is known.
+    pub(crate) fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// For print and for a dot: nothing where only a bound is known.
+    pub(crate) fn exact(&self) -> Option<f64> {
+        (self.precision == Precision::Exact).then_some(self.value)
+    }
+
+    /// The 10% quantile, or the lower end of the bound.
+    pub(crate) fn lo(&self) -> f64 {
+        self.lo
+    }
+
+    /// The 90% quantile, or the upper end of the bound.
+    pub(crate) fn hi(&self) -> f64 {
+        self.hi
+    }
 }
 
 /// What one published row may say.
@@ -135,7 +183,7 @@ impl Cell {
         !matches!(self, Self::Few)
     }
 
-    /// The exact retention, if it may be said.
+    /// The retention, if one is published.
     pub fn retention(&self) -> Option<Retention> {
         match self {
             Self::Shown { retention, .. } => Some(*retention),

@@ -3,6 +3,7 @@
 //! Nothing here is written by hand for one organisation, and nothing needs more
 //! than what the snapshot published, so a sentence can tell no more than a table.
 
+use crate::changes::{Direction, both, direction};
 use crate::figures::{Band, Basis, Cell, ConceptRef, ConceptRow, Precision, Previous, Retention};
 use crate::words;
 
@@ -16,13 +17,11 @@ pub(crate) struct Tile {
     pub(crate) detail: String,
 }
 
-/// One thing that changed since the snapshot before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Change {
-    pub(crate) arrow: &'static str,
-    pub(crate) class: &'static str,
-    pub(crate) concept: Option<ConceptRef>,
-    pub(crate) text: String,
+impl Tile {
+    /// Whether its value is words: too wide for a figure's size.
+    pub(crate) fn is_words(&self) -> bool {
+        self.value.contains(' ')
+    }
 }
 
 /// One place where attention would help.
@@ -32,8 +31,6 @@ pub(crate) struct Attention {
     pub(crate) text: String,
 }
 
-/// How many changes are told.
-const CHANGES: usize = 5;
 /// How many places for attention are told.
 const PLACES: usize = 3;
 
@@ -58,20 +55,26 @@ pub(crate) fn overall(rows: &[ConceptRow]) -> Option<Retention> {
         return None;
     }
     let mean = |f: fn(&Retention) -> f64| shown.iter().map(|(w, r)| w * f(r)).sum::<f64>() / weight;
-    let all = |basis: Basis| shown.iter().all(|(_, r)| r.basis == basis);
-    Some(Retention {
-        value: mean(|r| r.value),
-        lo: mean(|r| r.lo),
-        hi: mean(|r| r.hi),
-        basis: if all(Basis::Observed) {
-            Basis::Observed
-        } else if all(Basis::Modelled) {
-            Basis::Modelled
-        } else {
-            Basis::Blended
-        },
-        precision: Precision::Exact,
-    })
+    let all = |basis: Basis| shown.iter().all(|(_, r)| r.basis() == basis);
+    let basis = if all(Basis::Observed) {
+        Basis::Observed
+    } else if all(Basis::Modelled) {
+        Basis::Modelled
+    } else {
+        Basis::Blended
+    };
+    // Of bounds alone only a bound can be said.
+    let first = shown.first().map(|(_, r)| r.precision());
+    let precision = first
+        .filter(|p| shown.iter().all(|(_, r)| r.precision() == *p))
+        .unwrap_or(Precision::Exact);
+    Some(Retention::new(
+        mean(Retention::value),
+        mean(Retention::lo),
+        mean(Retention::hi),
+        basis,
+        precision,
+    ))
 }
 
 /// Rows by band, then risk, then by how little is known, then by title.
@@ -80,7 +83,7 @@ pub(crate) fn ranked(rows: &[ConceptRow]) -> Vec<&ConceptRow> {
     ranked.sort_by(|a, b| {
         let known = |r: &ConceptRow| match r.cell {
             Cell::Few => -1.0,
-            Cell::Shown { retention, .. } => retention.value,
+            Cell::Shown { retention, .. } => retention.value(),
             Cell::Between { lo, hi } => f64::midpoint(lo, hi),
         };
         a.band
@@ -156,6 +159,10 @@ pub(crate) fn lede(counted: u32, rows: &[ConceptRow], overall: Option<Retention>
             "Five or more of them met {}; none of these was shown by five yet.",
             words::count(all, "concept")
         ),
+        _ if covered == all && all > 1 => format!(
+            "They cover all {} that five or more of them met.",
+            words::count(all, "concept")
+        ),
         _ => format!(
             "They cover {} of the {} that five or more of them met.",
             words::number(covered),
@@ -166,7 +173,7 @@ pub(crate) fn lede(counted: u32, rows: &[ConceptRow], overall: Option<Retention>
         Some(o) => format!(
             "{} counted. {cover} Of what they showed, {} would last a month.",
             words::capital(&counted),
-            words::share(o.value)
+            words::share(o.value())
         ),
         None => format!("{} counted. {cover}", words::capital(&counted)),
     }
@@ -216,7 +223,7 @@ pub(crate) fn tiles(
             value: words::retention(o),
             small: words::interval(o),
             meaning: "Chance of still knowing it a month later, with no check in between. Mean of the shown concepts by people.".to_owned(),
-            detail: words::capital(o.basis.word()),
+            detail: words::capital(o.basis().word()),
         });
     }
     let gaps = risky_gaps(rows.iter().map(|r| (r.risk, &r.cell)));
@@ -230,131 +237,30 @@ pub(crate) fn tiles(
     if let Some(p) = previous {
         let (mut rose, mut fell) = (0, 0);
         for row in rows {
-            if let Some((before, now)) = both(p, row) {
-                match words::percent(now.value).cmp(&words::percent(before.value)) {
-                    std::cmp::Ordering::Greater => rose += 1,
-                    std::cmp::Ordering::Less => fell += 1,
-                    std::cmp::Ordering::Equal => {}
-                }
+            match both(p, row).map(|(before, now)| direction(before, now)) {
+                Some(Direction::Rose) => rose += 1,
+                Some(Direction::Fell) => fell += 1,
+                Some(Direction::Steady) | None => {}
             }
         }
+        let still = rose == 0 && fell == 0;
         tiles.push(Tile {
             name: "Movement",
-            value: format!("+{rose}"),
-            small: format!("−{fell}"),
-            meaning: "Concepts whose retention rose, and concepts whose retention fell.".to_owned(),
+            value: if still {
+                "none".to_owned()
+            } else {
+                format!("+{rose}")
+            },
+            small: if still {
+                String::new()
+            } else {
+                format!("−{fell}")
+            },
+            meaning: "Concepts whose retention rose or fell since: by five points, or out of the interval that it had.".to_owned(),
             detail: String::new(),
         });
     }
     tiles
-}
-
-fn before(previous: &Previous, slug: &str) -> Option<Cell> {
-    previous
-        .rows
-        .iter()
-        .find(|(s, _)| s == slug)
-        .map(|(_, cell)| *cell)
-}
-
-fn both(previous: &Previous, row: &ConceptRow) -> Option<(Retention, Retention)> {
-    Some((
-        before(previous, &row.concept.slug)?.retention()?,
-        row.cell.retention()?,
-    ))
-}
-
-/// What changed since the snapshot before, the largest first.
-pub(crate) fn changes(
-    rows: &[ConceptRow],
-    previous: &Previous,
-    overall: Option<Retention>,
-) -> Vec<Change> {
-    let mut moved: Vec<(f64, Change)> = Vec::new();
-    let mut first: Vec<Change> = Vec::new();
-    let mut met: Vec<String> = Vec::new();
-    for row in rows {
-        let concept = Some(row.concept.clone());
-        match (before(previous, &row.concept.slug), row.cell) {
-            (Some(_), Cell::Shown { .. }) if both(previous, row).is_some() => {
-                if let Some((a, b)) = both(previous, row)
-                    && let Some(change) = movement(concept, a, b, overall)
-                {
-                    moved.push(((b.value - a.value).abs(), change));
-                }
-            }
-            (None | Some(Cell::Few), Cell::Shown { n_demonstrated, .. }) => first.push(Change {
-                arrow: "↗",
-                class: "go",
-                concept,
-                text: format!(
-                    "is now known by {} people, so its figure is shown.",
-                    words::number(u64::from(n_demonstrated))
-                ),
-            }),
-            (None, Cell::Few) => met.push(words::mid_sentence(&row.concept.title)),
-            _ => {}
-        }
-    }
-    moved.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut out: Vec<Change> = moved.into_iter().map(|(_, change)| change).collect();
-    let room = CHANGES.saturating_sub(first.len().min(2) + usize::from(!met.is_empty()));
-    out.truncate(room);
-    out.extend(first);
-    out.truncate(CHANGES - usize::from(!met.is_empty()));
-    if !met.is_empty() {
-        let names = met[..met.len().min(3)].to_vec();
-        out.push(Change {
-            arrow: "+",
-            class: "muted",
-            concept: None,
-            text: format!(
-                "Five people or more have now met {}: {}.",
-                match met.len() {
-                    1 => "a further concept".to_owned(),
-                    n => format!("{} further concepts", words::number(n as u64)),
-                },
-                if met.len() > 3 {
-                    format!("{} and others", names.join(", "))
-                } else {
-                    words::list(&names)
-                }
-            ),
-        });
-    }
-    out
-}
-
-fn movement(
-    concept: Option<ConceptRef>,
-    before: Retention,
-    now: Retention,
-    overall: Option<Retention>,
-) -> Option<Change> {
-    let (from, to) = (words::percent(before.value), words::percent(now.value));
-    if to == from {
-        return None;
-    }
-    let rose = to > from;
-    let below = overall.filter(|o| now.hi < o.value);
-    let tail = match below {
-        Some(o) if !rose => format!(
-            " Its interval lies below the organisation’s {}%.",
-            words::percent(o.value)
-        ),
-        _ => String::new(),
-    };
-    Some(Change {
-        arrow: if rose { "↗" } else { "↘" },
-        class: if rose { "go" } else { "care" },
-        concept,
-        text: format!(
-            "{} from {} to {}.{tail}",
-            if rose { "rose" } else { "fell" },
-            words::retention(before),
-            words::retention(now)
-        ),
-    })
 }
 
 /// Where attention would help most: shared foundations, risky gaps, then what fades.
@@ -421,7 +327,7 @@ pub(crate) fn attention(rows: &[ConceptRow]) -> Vec<Attention> {
             row,
             format!(
                 "{risk} the {n_demonstrated} people who know it, {} would still know it in a month.",
-                words::share(retention.value)
+                words::share(retention.value())
             ),
             &mut out,
         );
@@ -429,28 +335,31 @@ pub(crate) fn attention(rows: &[ConceptRow]) -> Vec<Attention> {
     out
 }
 
+/// Literals for tests of sentences.
 #[cfg(test)]
-mod tests {
-    use jiff::civil::date;
-
+pub(crate) mod samples {
     use super::*;
 
-    fn shown(n: u32, value: f64) -> Cell {
+    pub(crate) fn kept(value: f64, around: f64, precision: Precision) -> Retention {
+        Retention::new(
+            value,
+            value - around,
+            value + around,
+            Basis::Blended,
+            precision,
+        )
+    }
+
+    pub(crate) fn shown(n: u32, value: f64) -> Cell {
         Cell::Shown {
             n_demonstrated: n,
             n_retained: None,
-            retention: Retention {
-                value,
-                lo: value - 0.1,
-                hi: value + 0.1,
-                basis: Basis::Blended,
-                precision: Precision::Exact,
-            },
+            retention: kept(value, 0.1, Precision::Exact),
             since: None,
         }
     }
 
-    fn row(slug: &str, domain: &str, band: Band, risk: u8, cell: Cell) -> ConceptRow {
+    pub(crate) fn row(slug: &str, domain: &str, band: Band, risk: u8, cell: Cell) -> ConceptRow {
         ConceptRow {
             concept: ConceptRef::new(slug, slug.to_uppercase()),
             domain: domain.to_owned(),
@@ -461,6 +370,12 @@ mod tests {
             cell,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{kept, row, shown};
+    use super::*;
 
     #[test]
     fn the_finding_names_concepts_while_they_are_few_and_domains_when_they_are_many() {
@@ -516,39 +431,32 @@ mod tests {
             row("c", "x", Band::Some, 1, Cell::Few),
         ];
         let mean = overall(&rows).expect("two are shown");
-        assert!((mean.value - 0.7).abs() < 1e-9);
-        assert_eq!(mean.basis, Basis::Blended);
+        assert!((mean.value() - 0.7).abs() < 1e-9);
+        assert_eq!(mean.basis(), Basis::Blended);
         assert_eq!(overall(&rows[2..]), None);
     }
 
     #[test]
-    fn changes_tell_what_moved_what_is_new_and_what_was_met() {
+    fn a_mean_of_bounds_alone_is_a_bound() {
+        let mut rows = [row("a", "x", Band::Some, 1, shown(30, 0.8))];
+        if let Cell::Shown { retention, .. } = &mut rows[0].cell {
+            *retention = kept(0.963, 0.02, Precision::AtLeast90);
+        }
+        let mean = overall(&rows).expect("one is shown");
+        assert_eq!(words::retention(mean), "90% or more");
+        assert_eq!(words::interval(mean), "");
+    }
+
+    #[test]
+    fn who_covers_all_is_told_so() {
         let rows = [
-            row("up", "x", Band::Some, 1, shown(9, 0.8)),
-            row("down", "x", Band::Most, 1, shown(9, 0.4)),
-            row("same", "x", Band::Some, 1, shown(9, 0.7)),
-            row("new", "x", Band::Some, 1, shown(5, 0.7)),
-            row("met", "x", Band::Most, 1, Cell::Few),
+            row("a", "x", Band::Some, 1, shown(30, 0.8)),
+            row("b", "x", Band::Some, 1, shown(10, 0.4)),
         ];
-        let previous = Previous {
-            as_of: date(2026, 11, 16),
-            rows: vec![
-                ("up".to_owned(), shown(8, 0.7)),
-                ("down".to_owned(), shown(8, 0.6)),
-                ("same".to_owned(), shown(8, 0.7)),
-                ("new".to_owned(), Cell::Few),
-            ],
-        };
-        let told = changes(&rows, &previous, overall(&rows));
-        let texts: Vec<&str> = told.iter().map(|c| c.text.as_str()).collect();
-        assert_eq!(
-            texts,
-            [
-                "fell from 60% to 40%. Its interval lies below the organisation’s 64%.",
-                "rose from 70% to 80%.",
-                "is now known by five people, so its figure is shown.",
-                "Five people or more have now met a further concept: MET.",
-            ]
+        let told = lede(12, &rows, overall(&rows));
+        assert!(
+            told.contains("They cover all two concepts that five or more of them met."),
+            "{told}"
         );
     }
 

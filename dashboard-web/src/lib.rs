@@ -10,10 +10,11 @@
 //! `default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'`.
 //!
 //! Map: `pages` one file a page · `shell` the frame · `figures` and `states` the
-//! values that several pages share · `findings` the sentences that are worked
-//! out from data · `charts` coordinates · `templates/` all markup · `static/`.
+//! values that several pages share · `findings` and `changes` the sentences that are
+//! worked out from data · `charts` coordinates · `templates/` all markup · `static/`.
 
 mod assets;
+mod changes;
 mod charts;
 mod error;
 pub mod figures;

@@ -62,7 +62,7 @@ pub fn link(token: &str) -> String {
 
 /// The beginning of a sign-in at one provider, by its key in the configuration.
 pub fn sign_in_with(provider: &str) -> String {
-    format!("{SIGN_IN}/{}", encode(provider))
+    format!("/oidc/{}/start", encode(provider))
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters.

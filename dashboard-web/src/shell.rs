@@ -188,6 +188,12 @@ impl<'a> Frame<'a> {
         }
     }
 
+    /// Without one link of the second bar: on a page that has no such part.
+    pub(crate) fn without(mut self, href: &str) -> Self {
+        self.nav.retain(|item| item.href != href);
+        self
+    }
+
     /// "Larkfield’s", "Larkfield Instruments’".
     pub(crate) fn whose(&self) -> String {
         words::possessive(&self.shell.organisation)

@@ -39,6 +39,12 @@ pub(crate) struct Withheld {
     pub(crate) reason: &'static str,
 }
 
+/// Whether one of them shows a value that an older snapshot set: said once, below the table.
+pub(crate) fn some_stand(rows: &[&ConceptRow]) -> bool {
+    rows.iter()
+        .any(|row| matches!(row.cell, Cell::Shown { since: Some(_), .. }))
+}
+
 /// Groups ranked rows by their band; a band without rows has no group.
 pub(crate) fn in_bands(
     rows: &[&ConceptRow],
@@ -100,17 +106,14 @@ fn row(row: &ConceptRow, overall: Option<f64>, shell: &Shell) -> Row {
             ..
         } => {
             if let Some(day) = since {
-                notes.push(format!(
-                    "As of {}: fewer than three results changed since",
-                    shell.date(day)
-                ));
+                notes.push(format!("As of {}", shell.date(day)));
             }
             let figure = Figure {
                 kept: words::retention(retention),
                 interval: words::interval(retention),
                 known_by: words::thousands(u64::from(n_demonstrated)),
                 track: Track::new(retention, overall),
-                dot: BasisDot::new(retention.basis),
+                dot: BasisDot::new(retention.basis()),
             };
             (Some(figure), None)
         }
@@ -120,7 +123,7 @@ fn row(row: &ConceptRow, overall: Option<f64>, shell: &Shell) -> Row {
         slug: row.concept.slug.clone(),
         href: row.concept.href(),
         notes,
-        thin: row.cell.retention().is_some_and(|r| r.value < 0.5),
+        thin: row.cell.retention().is_some_and(|r| r.value() < 0.5),
         figure,
         withheld,
     }

@@ -149,8 +149,8 @@ pub(crate) fn percent(chance: f64) -> u8 {
 
 /// "83%", or "90% or more" where the exact value would say something about everyone.
 pub(crate) fn retention(r: Retention) -> String {
-    match r.precision {
-        Precision::Exact => format!("{}%", percent(r.value)),
+    match r.precision() {
+        Precision::Exact => format!("{}%", percent(r.value())),
         Precision::AtLeast90 => "90% or more".to_owned(),
         Precision::AtMost10 => "10% or less".to_owned(),
     }
@@ -158,9 +158,9 @@ pub(crate) fn retention(r: Retention) -> String {
 
 /// "66–93": where the true value lies in eight of ten cases; empty beside a mere bound.
 pub(crate) fn interval(r: Retention) -> String {
-    match r.precision {
-        Precision::Exact => format!("{}–{}", percent(r.lo), percent(r.hi)),
-        Precision::AtLeast90 | Precision::AtMost10 => String::new(),
+    match r.exact() {
+        Some(_) => format!("{}–{}", percent(r.lo()), percent(r.hi())),
+        None => String::new(),
     }
 }
 
@@ -205,6 +205,19 @@ pub(crate) fn hour(at: i64, now: i64) -> String {
     match zoned(at) {
         Some(z) => format!(
             "{}, between {} and {} UTC",
+            date(z.date(), now),
+            z.hour(),
+            u8::try_from(z.hour()).unwrap_or(0) + 1
+        ),
+        None => format!("second {at}"),
+    }
+}
+
+/// "24 November, 08–09 UTC": an hour, as short as a column needs it.
+pub(crate) fn hour_span(at: i64, now: i64) -> String {
+    match zoned(at) {
+        Some(z) => format!(
+            "{}, {:02}–{:02} UTC",
             date(z.date(), now),
             z.hour(),
             u8::try_from(z.hour()).unwrap_or(0) + 1
@@ -259,6 +272,7 @@ mod tests {
             hour(1_795_474_800, NOW),
             "23 November, between 23 and 24 UTC"
         );
+        assert_eq!(hour_span(1_795_507_200, NOW), "24 November, 08–09 UTC");
     }
 
     #[test]

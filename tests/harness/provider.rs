@@ -81,7 +81,10 @@ impl Provider {
             "the OpenID provider is not installed: .ci/deps test"
         );
         let redirect = format!("{}/oidc/corp/callback", appliance.people_url());
-        #[expect(clippy::disallowed_methods, reason = "node may lie where only the caller knows")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "node may lie where only the caller knows"
+        )]
         let path = std::env::var_os("PATH").unwrap_or_default();
         let mut child = Command::new("node")
             .arg("op.mjs")

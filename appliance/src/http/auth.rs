@@ -8,7 +8,7 @@
 //! site) *and* carries the session's own token.
 
 use super::error::ApiError;
-use super::extract::{Fields, read_body};
+use super::extract::{BodyLimit, Fields, read_body};
 use super::layers::RequestId;
 use super::router::{Auth, Route};
 use super::tls::Peer;
@@ -210,6 +210,7 @@ async fn admit(
             .to_owned(),
         now: app.now(),
     };
+    parts.extensions.insert(BodyLimit(route.body));
     let mut body = Body::new(Limited::new(body, route.body));
     if !matches!(route.auth, Auth::Program | Auth::Device) {
         if parts.method != Method::GET && parts.method != Method::HEAD {

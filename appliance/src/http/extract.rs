@@ -30,6 +30,10 @@ fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
     error.is::<LengthLimitError>() || error.source().is_some_and(is_too_large)
 }
 
+/// The route's own limit, in bytes, which an error has to name.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimit(pub usize);
+
 /// A JSON body of a closed type.
 pub struct Json<T>(pub T);
 
@@ -39,7 +43,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         require_json(&parts.headers)?;
-        let bytes = read_body(body, MAX_BODY_BYTES).await?;
+        let limit = parts.extensions.get::<BodyLimit>();
+        let bytes = read_body(body, limit.map_or(MAX_BODY_BYTES, |limit| limit.0)).await?;
         let bytes = inflate(&parts.headers, bytes)?;
         parse(&bytes).map(Self)
     }

@@ -397,6 +397,8 @@ async fn an_administrator_revokes_a_device_and_the_audit_log_says_so() {
     scratch.app.store().chain_audit(None, NOW).await.unwrap();
     let log = scratch.people("/admin/audit", Some(&admin), None).await;
     assert!(log.body.contains("device.revoke"), "{}", log.body);
+    let told = "revoked a device: ada-laptop, of Ada Example";
+    assert!(log.body.contains(told), "{}", log.body);
 }
 
 #[tokio::test]

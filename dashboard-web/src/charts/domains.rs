@@ -1,12 +1,12 @@
 //! Small multiples: one domain each, all on one scale.
 //!
 //! The bar's length is concepts in use, its fill those that are covered; the
-//! strip marks each covered concept at its retention.
+//! strip marks each covered concept at its retention; a bound is a line as wide as it.
 
 use askama::Template;
 
 use super::coord;
-use crate::figures::ConceptRow;
+use crate::figures::{ConceptRow, Retention};
 use crate::words;
 
 /// One domain.
@@ -27,8 +27,28 @@ pub(crate) struct DomainChart {
 
 #[derive(Debug, Clone, PartialEq)]
 struct Tick {
-    at: u8,
+    from: u8,
+    /// Where it ends, if it is no mark but a bound.
+    to: Option<u8>,
     thin: bool,
+}
+
+impl Tick {
+    fn new(of: &Retention) -> Self {
+        let (from, to) = match of.exact() {
+            Some(value) => (words::percent(value), None),
+            None => (words::percent(of.lo()), Some(words::percent(of.hi()))),
+        };
+        Self {
+            from,
+            to,
+            thin: is_thin(of),
+        }
+    }
+}
+
+fn is_thin(retention: &Retention) -> bool {
+    retention.value() < 0.5
 }
 
 impl DomainChart {
@@ -58,27 +78,27 @@ impl DomainChart {
     fn one(name: &str, rows: &[&ConceptRow], largest: usize) -> Self {
         let in_use = rows.len();
         let covered = rows.iter().filter(|r| r.cell.covered()).count();
-        let mut values: Vec<f64> = rows
-            .iter()
-            .filter_map(|r| r.cell.retention())
-            .map(|r| r.value)
-            .collect();
-        values.sort_by(f64::total_cmp);
-        let percents: Vec<u8> = values.iter().map(|v| words::percent(*v)).collect();
-        let thin = values.iter().filter(|v| **v < 0.5).count();
+        let mut values: Vec<Retention> = rows.iter().filter_map(|r| r.cell.retention()).collect();
+        values.sort_by(|a, b| a.value().total_cmp(&b.value()));
+        let thin = values.iter().filter(|r| is_thin(r)).count();
         let bar = |n: usize| coord(n as f64 / largest as f64 * 99.0);
-        let (strip_label, note) = match (percents.first(), percents.last()) {
-            (Some(low), Some(high)) => (
-                format!(
-                    "Retention of {}, from {low} to {high}%",
-                    words::count(percents.len() as u64, "covered concept")
-                ),
-                if thin > 0 {
-                    format!("{thin} kept by less than half")
-                } else {
-                    format!("weakest {low}%")
-                },
-            ),
+        let (strip_label, note) = match (values.first(), values.last()) {
+            (Some(low), Some(high)) => {
+                let of = words::count(values.len() as u64, "covered concept");
+                let (low, high) = (words::retention(*low), words::retention(*high));
+                (
+                    if low == high {
+                        format!("Retention of {of}: {low}")
+                    } else {
+                        format!("Retention of {of}, from {low} to {high}")
+                    },
+                    if thin > 0 {
+                        format!("{thin} kept by less than half")
+                    } else {
+                        format!("weakest {low}")
+                    },
+                )
+            }
             _ => (
                 "No retention is shown in this domain".to_owned(),
                 if covered > 0 {
@@ -95,11 +115,7 @@ impl DomainChart {
             share: words::percent(covered as f64 / in_use.max(1) as f64),
             bar_all: bar(in_use),
             bar_has: bar(covered),
-            ticks: percents
-                .iter()
-                .zip(&values)
-                .map(|(&at, v)| Tick { at, thin: *v < 0.5 })
-                .collect(),
+            ticks: values.iter().map(Tick::new).collect(),
             strip_label,
             note,
             care: thin > 0,

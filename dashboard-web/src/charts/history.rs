@@ -1,13 +1,13 @@
 //! History as a step line: a value stands until at least three results changed.
 //!
-//! Weeks without a value are a tinted area with the reason inside. The vertical
-//! scale is always 0 to 100%.
+//! Weeks without a value are a tinted area with the reason inside, or below where
+//! there is no room. The vertical scale is always 0 to 100%.
 
 use askama::Template;
 use jiff::civil::Date;
 
 use super::coord;
-use crate::figures::{Basis, Cell};
+use crate::figures::{Basis, Cell, Precision, Retention};
 use crate::shell::Shell;
 use crate::words;
 
@@ -27,6 +27,7 @@ pub(crate) struct History {
     dots: Vec<Dot>,
     labels: Vec<Label>,
     axis: Vec<Label>,
+    bound: bool,
 }
 
 struct Void {
@@ -99,6 +100,9 @@ impl History {
             dots: Vec::new(),
             labels: Vec::new(),
             axis: Vec::new(),
+            bound: points
+                .iter()
+                .any(|(_, c)| c.retention().is_some_and(|r| r.exact().is_none())),
         };
         let mut steps: Vec<Step> = Vec::new();
         for (i, (day, cell)) in points.iter().enumerate() {
@@ -121,20 +125,22 @@ impl History {
                         hi: *hi,
                     });
                 }
+                // Where only a bound may be said there is a band, and neither line nor dot.
                 Cell::Shown { retention: r, .. } => {
+                    let value = r.exact();
                     steps.push(Step {
                         x0,
                         x1,
-                        value: Some(r.value),
-                        lo: r.lo,
-                        hi: r.hi,
+                        value,
+                        lo: r.lo(),
+                        hi: r.hi(),
                     });
-                    chart.dots.push(Dot {
+                    chart.dots.extend(value.map(|value| Dot {
                         x: coord(x0),
-                        y: coord(y(r.value)),
-                        class: r.basis.class(),
-                        blended: r.basis == Basis::Blended,
-                    });
+                        y: coord(y(value)),
+                        class: r.basis().class(),
+                        blended: r.basis() == Basis::Blended,
+                    }));
                 }
             }
         }
@@ -144,21 +150,31 @@ impl History {
         Some(chart)
     }
 
+    /// Whether a part without a value is too narrow for words, so that they stand below.
+    pub(crate) fn has_silent_gap(&self) -> bool {
+        self.voids.iter().any(|void| void.middle.is_none())
+    }
+
+    /// Whether a value is drawn as a bound.
+    pub(crate) fn has_bound(&self) -> bool {
+        self.bound
+    }
+
     fn title(concept: &str, points: &[(Date, Cell)], shell: &Shell) -> String {
         let mut shown = points
             .iter()
             .filter_map(|(d, c)| c.retention().map(|r| (d, r)));
         match (shown.next(), shown.next_back()) {
             (Some((d, a)), Some((e, b))) => format!(
-                "Retention of {concept} after 30 days: {}% on {}, {}% on {}.",
-                words::percent(a.value),
+                "Retention of {concept} after 30 days: {} on {}, {} on {}.",
+                words::retention(a),
                 shell.date(*d),
-                words::percent(b.value),
+                words::retention(b),
                 shell.date(*e)
             ),
             (Some((d, a)), None) => format!(
-                "Retention of {concept} after 30 days: {}% on {}.",
-                words::percent(a.value),
+                "Retention of {concept} after 30 days: {} on {}.",
+                words::retention(a),
                 shell.date(*d)
             ),
             _ => format!("Retention of {concept} after 30 days"),
@@ -166,29 +182,46 @@ impl History {
     }
 
     fn label(&mut self, points: &[(Date, Cell)], x: impl Fn(Date) -> f64) {
-        let shown: Vec<(f64, f64)> = points
+        let shown: Vec<(f64, Retention)> = points
             .iter()
-            .filter_map(|(d, c)| c.retention().map(|r| (x(*d), r.value)))
+            .filter_map(|(d, c)| c.retention().map(|r| (x(*d), r)))
             .collect();
-        if let Some(&(at, value)) = shown.last() {
-            let above = y(value) > TOP + 28.0;
+        // Beside the dot, or beside that edge of a band which it names.
+        let height = |r: Retention| match r.precision() {
+            Precision::Exact => y(r.value()),
+            Precision::AtLeast90 => y(r.lo()),
+            Precision::AtMost10 => y(r.hi()),
+        };
+        let below = |r: Retention| match r.precision() {
+            Precision::Exact => height(r) <= TOP + 28.0,
+            Precision::AtLeast90 => true,
+            Precision::AtMost10 => false,
+        };
+        if let Some(&(at, r)) = shown.last() {
             let late = at > 50.0;
             self.labels.push(Label {
                 x: coord(if late { (at - 1.2).max(0.0) } else { at + 1.2 }),
-                y: coord(y(value) + if above { -12.0 } else { 24.0 }),
+                y: coord(height(r) + if below(r) { 24.0 } else { -12.0 }),
                 anchor: if late { "end" } else { "start" },
-                text: format!("{}%", words::percent(value)),
+                text: words::retention(r),
             });
         }
-        // The first one too, where the two do not meet.
-        if let (Some(&(at, value)), Some(&(end, _))) = (shown.first(), shown.last())
-            && end - at > 12.0
+        // The first one too, where the two do not meet; a bound that is still the same is said once.
+        if let (Some(&(at, r)), Some(&(end, last))) = (shown.first(), shown.last())
+            && end - at > if r.exact().is_some() { 12.0 } else { 40.0 }
+            && (r.exact().is_some() || r.precision() != last.precision())
         {
             self.labels.push(Label {
                 x: coord(at + 1.5),
-                y: coord((y(value) + 20.0).min(TOP + HEIGHT - 6.0)),
+                y: coord(match r.precision() {
+                    Precision::AtMost10 => height(r) - 12.0,
+                    _ => (height(r) + 20.0).min(TOP + HEIGHT - 6.0),
+                }),
                 anchor: "start",
-                text: words::percent(value).to_string(),
+                text: match r.exact() {
+                    Some(value) => words::percent(value).to_string(),
+                    None => words::retention(r),
+                },
             });
         }
     }
@@ -267,6 +300,20 @@ mod tests {
             lo: 0.4,
             hi: 0.8,
         }
+    }
+
+    #[test]
+    fn a_bound_is_a_band_without_dot_and_line() {
+        let steps = [Step {
+            x0: 0.0,
+            x1: 100.0,
+            value: None,
+            lo: 0.9,
+            hi: 1.0,
+        }];
+        let run = Run::new(&steps).expect("there is a step");
+        assert!(run.lines.is_empty());
+        assert_eq!(run.area, "0,0 100,0 100,10 0,10");
     }
 
     #[test]

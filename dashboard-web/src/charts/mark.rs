@@ -43,8 +43,8 @@ impl Mark {
         let shape = match cell {
             None | Some(Cell::Few) => Shape::Hatched,
             Some(Cell::Between { .. }) => Shape::Outline,
-            Some(Cell::Shown { retention, .. }) if retention.value >= 0.70 => Shape::Full,
-            Some(Cell::Shown { retention, .. }) if retention.value >= 0.50 => Shape::Half,
+            Some(Cell::Shown { retention, .. }) if retention.value() >= 0.70 => Shape::Full,
+            Some(Cell::Shown { retention, .. }) if retention.value() >= 0.50 => Shape::Half,
             Some(Cell::Shown { .. }) => Shape::Slash,
         };
         Self { shape }

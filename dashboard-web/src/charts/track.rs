@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::figures::{Basis, Precision, Retention};
+use crate::figures::{Basis, Retention};
 use crate::words;
 
 /// The bar of one row.
@@ -21,15 +21,11 @@ pub(crate) struct Track {
 
 impl Track {
     pub(crate) fn new(r: Retention, overall: Option<f64>) -> Self {
-        let (lo, hi) = match r.precision {
-            Precision::Exact => (words::percent(r.lo), words::percent(r.hi)),
-            Precision::AtLeast90 => (90, 100),
-            Precision::AtMost10 => (0, 10),
-        };
-        let value = (r.precision == Precision::Exact).then(|| words::percent(r.value));
+        let (lo, hi) = (words::percent(r.lo()), words::percent(r.hi()));
+        let value = r.exact().map(words::percent);
         let label = match value {
-            Some(v) => format!("{v}%, between {lo} and {hi}%, {}", r.basis.word()),
-            None => format!("{}, {}", words::retention(r), r.basis.word()),
+            Some(v) => format!("{v}%, between {lo} and {hi}%, {}", r.basis().word()),
+            None => format!("{}, {}", words::retention(r), r.basis().word()),
         };
         Self {
             label,
@@ -37,8 +33,8 @@ impl Track {
             hi,
             value,
             overall: overall.map(words::percent),
-            class: r.basis.class(),
-            blended: r.basis == Basis::Blended,
+            class: r.basis().class(),
+            blended: r.basis() == Basis::Blended,
         }
     }
 }

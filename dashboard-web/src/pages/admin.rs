@@ -91,6 +91,8 @@ pub struct Act {
     pub entry: u64,
     /// When, unix seconds UTC.
     pub at: i64,
+    /// Whether `at` is only the hour in which it was: of a sealed act no more is kept.
+    pub hour_only: bool,
     /// Who: a name, "the appliance", or an erased person's random id.
     pub actor: String,
     /// What, after the name: "revoked the device build-box".
@@ -327,7 +329,11 @@ fn act_rows<'a>(acts: &'a [Act], shell: &Shell) -> Vec<ActRow<'a>> {
         .map(|act| ActRow {
             act,
             entry: words::thousands(act.entry),
-            when: shell.time(act.at),
+            when: if act.hour_only {
+                words::hour_span(act.at, shell.now)
+            } else {
+                shell.time(act.at)
+            },
             iso: words::iso(act.at),
             failed: match act.outcome {
                 Outcome::Done => None,
@@ -500,7 +506,7 @@ impl DevicesPage {
                     .map_or_else(|| "not kept".to_owned(), words::month),
                 seen: device
                     .last_seen
-                    .map_or_else(|| "never".to_owned(), |d| shell.date(d)),
+                    .map_or_else(|| "not noted yet".to_owned(), |d| shell.date(d)),
                 certificate: device.certificate.words(shell),
                 revoke: (!device.certificate.revoked()).then(|| paths::device_revoke(&device.id)),
             })

@@ -3,6 +3,7 @@
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::changes::{Direction, direction};
 use crate::charts::graph::Graph;
 use crate::charts::history::History;
 use crate::error::Error;
@@ -39,10 +40,19 @@ pub struct ConceptPage {
     pub needs: Vec<Neighbour>,
     /// The concepts that name it as a prerequisite.
     pub builds: Vec<Neighbour>,
-    /// What knowing it means: the catalogue's facts, as whole sentences.
-    pub facts: Vec<String>,
-    /// Where the facts come from: "PostgreSQL manual 13.3.5".
+    /// What knowing it means: the catalogue's facts.
+    pub facts: Vec<Fact>,
+    /// Where the concept itself comes from: "PostgreSQL manual 13.3.5".
     pub source: Option<String>,
+}
+
+/// One fact of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// A whole sentence.
+    pub text: String,
+    /// Who says so, and where: "PostgreSQL 15 manual, 13.3.5".
+    pub source: String,
 }
 
 /// What the snapshot says about one concept.
@@ -101,10 +111,15 @@ struct ConceptTemplate<'a> {
     finding: String,
     tiles: Vec<Tile>,
     withheld: Option<Withheld>,
+    /// The area, where neither the parent nor the concept itself already says it.
+    area: Option<&'a str>,
     history_heading: String,
     history: Option<History>,
+    history_sum: Option<String>,
     rows: Vec<HistoryRow>,
+    rows_open: bool,
     graph: Option<Graph>,
+    graph_sum: String,
 }
 
 /// Why there is no figure, in words.
@@ -129,13 +144,19 @@ impl ConceptPage {
         );
         let points: Vec<(Date, Cell)> = self.history.iter().map(|p| (p.as_of, p.cell)).collect();
         let end = self.snapshot.map(|s| s.as_of);
+        let history = History::new(&self.concept.title, &points, end, &self.shell);
+        let history_sum = self.history_sum(history.is_some());
         Ok(ConceptTemplate {
             frame,
             finding: self.finding(),
             tiles: self.tiles(),
             withheld: self.withheld(),
             history_heading: self.history_heading(),
-            history: History::new(&self.concept.title, &points, end, &self.shell),
+            area: self.area(),
+            // A chart says it already, and "withheld" in every line is said in one.
+            rows_open: history.is_none() && history_sum.is_none(),
+            history,
+            history_sum,
             rows: self
                 .history
                 .iter()
@@ -143,6 +164,7 @@ impl ConceptPage {
                 .map(|p| self.history_row(p))
                 .collect(),
             graph: Graph::new(self),
+            graph_sum: self.graph_sum(),
             page: self,
         }
         .render()?)
@@ -161,7 +183,7 @@ impl ConceptPage {
                 ..
             } => {
                 let n = words::capital(&words::number(u64::from(*n_demonstrated)));
-                let tail = match retention.value {
+                let tail = match retention.value() {
                     v if v >= 0.70 => "and most still will in a month",
                     v if v >= 0.55 => "and more than half still will in a month",
                     v if v >= 0.45 => "and about half still will in a month",
@@ -222,10 +244,10 @@ impl ConceptPage {
                         detail: match since {
                             Some(day) => format!(
                                 "{}, stands since {}",
-                                words::capital(retention.basis.word()),
+                                words::capital(retention.basis().word()),
                                 self.shell.date(*day)
                             ),
-                            None => words::capital(retention.basis.word()),
+                            None => words::capital(retention.basis().word()),
                         },
                     });
                 }
@@ -306,15 +328,66 @@ impl ConceptPage {
             .collect();
         match (values.first(), values.last()) {
             (Some(a), Some(b)) if values.len() > 1 => {
-                let (from, to) = (words::percent(a.value), words::percent(b.value));
-                match to.cmp(&from) {
-                    std::cmp::Ordering::Greater => format!("Firmer: from {from}% to {to}%"),
-                    std::cmp::Ordering::Less => format!("Fading: from {from}% to {to}%"),
-                    std::cmp::Ordering::Equal => format!("Unchanged at {to}%"),
+                let (from, to) = (words::retention(*a), words::retention(*b));
+                match direction(*a, *b) {
+                    Direction::Rose => format!("Firmer: from {from} to {to}"),
+                    Direction::Fell => format!("Fading: from {from} to {to}"),
+                    Direction::Steady => format!("Steady at {to}"),
                 }
             }
             _ => "From snapshot to snapshot".to_owned(),
         }
+    }
+
+    fn area(&self) -> Option<&str> {
+        let said = |concept: &ConceptRef| concept.title == self.domain;
+        let twice = said(&self.concept) || self.parent.as_ref().is_some_and(said);
+        (!twice).then_some(self.domain.as_str())
+    }
+
+    /// Why there is no chart, if no snapshot says a value.
+    fn history_sum(&self, drawn: bool) -> Option<String> {
+        let withheld = self.history.iter().all(|p| p.cell == Cell::Few);
+        match self.history.len() {
+            0 => None,
+            _ if drawn || !withheld => None,
+            1 => Some("Withheld in the one snapshot so far.".to_owned()),
+            n => Some(format!(
+                "Withheld in all {} snapshots so far.",
+                words::number(n as u64)
+            )),
+        }
+    }
+
+    /// What of the neighbours fades, in one sentence.
+    fn graph_sum(&self) -> String {
+        let fading = |of: &[Neighbour]| of.iter().filter(|n| n.fades()).count() as u64;
+        let (needs, builds) = (fading(&self.needs), fading(&self.builds));
+        let that = |n: u64, verb: &str| {
+            let (s, is) = if n == 1 { ("s", "is") } else { ("", "are") };
+            match verb {
+                "build" => format!(
+                    "{} that build{s} on it {is} fading",
+                    words::count(n, "concept")
+                ),
+                _ => format!("{} that it needs {is} fading", words::count(n, "concept")),
+            }
+        };
+        let told = match (needs, builds) {
+            (0, 0) => return "Direct ones only. The list below says the same.".to_owned(),
+            (0, b) => that(b, "build"),
+            (n, 0) => that(n, "need"),
+            (n, b) => format!(
+                "{}, and so {} {} that it needs",
+                that(b, "build"),
+                if n == 1 { "is" } else { "are" },
+                words::number(n)
+            ),
+        };
+        format!(
+            "{}. Direct ones only; the list below says the same.",
+            words::capital(&told)
+        )
     }
 
     fn history_row(&self, point: &Published) -> HistoryRow {
@@ -347,7 +420,7 @@ impl ConceptPage {
                 },
                 n_demonstrated.to_string(),
                 n_retained.map_or_else(|| "withheld".to_owned(), |n| n.to_string()),
-                retention.basis.word(),
+                retention.basis().word(),
             ),
         };
         HistoryRow {
@@ -363,6 +436,12 @@ impl ConceptPage {
 }
 
 impl Neighbour {
+    /// Whether it is published, and not kept by most.
+    fn fades(&self) -> bool {
+        let kept = self.cell.and_then(|cell| cell.retention());
+        kept.is_some_and(|r| r.value() < 0.70)
+    }
+
     /// "kept by most, 96", "fading, 24", "fewer than five know it", "too few to show".
     pub(crate) fn words(&self) -> String {
         match self.cell {
@@ -374,7 +453,7 @@ impl Neighbour {
                 retention,
                 ..
             }) => {
-                let kept = match retention.value {
+                let kept = match retention.value() {
                     v if v >= 0.70 => "kept by most",
                     v if v >= 0.50 => "fading",
                     _ => "thin",

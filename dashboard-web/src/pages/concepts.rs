@@ -30,6 +30,7 @@ struct ConceptsTemplate<'a> {
     finding: String,
     axis: Axis,
     groups: Vec<BandGroup>,
+    stands: bool,
 }
 
 impl ConceptsPage {
@@ -38,7 +39,7 @@ impl ConceptsPage {
     /// # Errors
     /// [`Error::Template`] if a template could not be filled.
     pub fn render(&self) -> Result<String, Error> {
-        let overall = findings::overall(&self.rows).map(|o| o.value);
+        let overall = findings::overall(&self.rows).map(|o| o.value());
         let covered = self.rows.iter().filter(|r| r.cell.covered()).count();
         let finding = match self.rows.len() {
             0 => "No concept is shown yet.".to_owned(),
@@ -59,12 +60,14 @@ impl ConceptsPage {
             "Concepts",
             snapshot_fact(&self.shell, self.snapshot),
         );
-        let groups = tables::in_bands(&findings::ranked(&self.rows), overall, &self.shell);
+        let ranked = findings::ranked(&self.rows);
+        let groups = tables::in_bands(&ranked, overall, &self.shell);
         Ok(ConceptsTemplate {
             frame,
             finding,
             axis: Axis::new(overall),
             groups,
+            stands: tables::some_stand(&ranked),
         }
         .render()?)
     }

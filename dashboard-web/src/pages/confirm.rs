@@ -60,6 +60,15 @@ pub struct Typed {
     pub problem: Option<String>,
 }
 
+/// What is held about a person, and so what there is to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Erased {
+    /// They enrolled a device: their graph, their devices and what joins both to them.
+    Graph,
+    /// They never did: their account alone.
+    Account,
+}
+
 /// How fresh the person's authentication is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepUp {
@@ -142,12 +151,13 @@ impl ConfirmPage {
 
     /// The confirmation before a device is revoked.
     ///
-    /// `own` is whether the reader revokes a device of their own.
+    /// `own` is whether the reader revokes a device of their own; `audited_as` is the action as
+    /// the audit log will name it.
     pub fn revoke_device(
         shell: Shell,
-        device: &str,
-        name: &str,
+        (device, name): (&str, &str),
         own: bool,
+        audited_as: &str,
         step_up: StepUp,
     ) -> Self {
         let (room, nav, action, back) = if own {
@@ -186,7 +196,7 @@ impl ConfirmPage {
             ],
             does_not: "What the device already sent stays in its owner’s graph. What lies on the device stays there. It can be enrolled anew, with a new key.".to_owned(),
             command: None,
-            audited_as: "device.revoke".to_owned(),
+            audited_as: audited_as.to_owned(),
             action,
             fields: Vec::new(),
             typed: None,
@@ -199,30 +209,54 @@ impl ConfirmPage {
 
     /// The confirmation before a person erases everything held about them.
     ///
-    /// `typed` is what they typed at the last attempt, `None` at the first.
-    pub fn erase_me(shell: Shell, typed: Option<&str>, step_up: StepUp) -> Self {
+    /// `typed` is what they typed at the last attempt, `None` at the first; `audited_as` is the
+    /// action as the audit log will name it.
+    pub fn erase_me(
+        shell: Shell,
+        what: Erased,
+        typed: Option<&str>,
+        audited_as: &str,
+        step_up: StepUp,
+    ) -> Self {
+        let (does, does_not): (&[&str], &str) = match what {
+            Erased::Graph => (
+                &[
+                    "All facts about what you met and could explain are removed from the store, not just marked.",
+                    "What joins your name to them is removed, and your devices are revoked.",
+                    "The ledger notes the erasure under a random number, so that no restored backup brings them back.",
+                    "Your part leaves the figures with the next snapshot.",
+                ],
+                "Your account stays, which is your name, e-mail and role: you can sign in, and delete that too. It does not touch what lies on your laptops. A laptop that syncs later is told that you were erased. This cannot be undone; export first if you want a copy.",
+            ),
+            Erased::Account => (
+                &[
+                    "Your account is removed, which is your name, e-mail and role, and you are signed out everywhere.",
+                    "What you did stays in the audit log under a random number, which nothing joins to you any more.",
+                ],
+                "It does not keep you out: whoever signs in through the identity provider gets a new account. A backup made before still has the old one. This cannot be undone; export first if you want a copy.",
+            ),
+        };
         Self {
             shell,
             room: Room::Me,
             nav: paths::ME,
-            crumbs: vec![Link::new("My graph", paths::ME), Link::new("Delete everything", "")],
-            question: "Delete everything that is held about you?".to_owned(),
-            does: vec![
-                "All facts about what you met and could explain are removed from the store, not just marked.".to_owned(),
-                "What joins your name to them is removed, and your devices are revoked.".to_owned(),
-                "The ledger notes the erasure under a random number, so that no restored backup brings them back.".to_owned(),
-                "Your part leaves the figures with the next snapshot.".to_owned(),
+            crumbs: vec![
+                Link::new("My graph", paths::ME),
+                Link::new("Delete everything", ""),
             ],
-            does_not: "It does not touch what lies on your laptops. A laptop that syncs later is told that you were erased. This cannot be undone; export first if you want a copy.".to_owned(),
+            question: "Delete everything that is held about you?".to_owned(),
+            does: does.iter().map(|step| (*step).to_owned()).collect(),
+            does_not: does_not.to_owned(),
             command: None,
-            audited_as: "me.erase".to_owned(),
+            audited_as: audited_as.to_owned(),
             action: paths::ME_ERASE.to_owned(),
             fields: Vec::new(),
             typed: Some(Typed {
                 name: "word".to_owned(),
                 word: "delete".to_owned(),
                 value: typed.unwrap_or_default().to_owned(),
-                problem: typed.map(|_| "The word does not match. Type delete, in small letters.".to_owned()),
+                problem: typed
+                    .map(|_| "The word does not match. Type delete, in small letters.".to_owned()),
             }),
             button: "Delete everything".to_owned(),
             harm: true,

@@ -32,6 +32,8 @@ pub enum Me {
     NotEnrolled {
         /// The line by which this person enrols a laptop.
         enrol_command: Option<String>,
+        /// What is held all the same: name, e-mail, … as term and value, as stored.
+        identity: Vec<(String, String)>,
     },
     /// Their graph.
     Graph(Box<MyGraph>),
@@ -181,6 +183,7 @@ impl DeviceState {
 struct StartTemplate<'a> {
     frame: Frame<'a>,
     enrol_command: &'a Option<String>,
+    identity: &'a [(String, String)],
 }
 
 struct DomainRow {
@@ -227,6 +230,8 @@ struct MeTemplate<'a> {
     held_sum: String,
     held_caption: String,
     held: Vec<HeldRow>,
+    older: Vec<HeldRow>,
+    older_sum: String,
     counted: String,
     left_out: bool,
     devices: Vec<DeviceRow>,
@@ -234,6 +239,8 @@ struct MeTemplate<'a> {
 
 /// How many rows the timeline tells.
 const LATELY: usize = 12;
+/// How many stored rows are in sight; the older ones are folded away.
+const NEWEST: usize = 10;
 
 impl MePage {
     /// The page as HTML.
@@ -242,11 +249,16 @@ impl MePage {
     /// [`Error::Template`] if a template could not be filled.
     pub fn render(&self) -> Result<String, Error> {
         match &self.content {
-            Me::NotEnrolled { enrol_command } => {
+            Me::NotEnrolled {
+                enrol_command,
+                identity,
+            } => {
                 let frame = Frame::new(&self.shell, Room::Me, paths::ME, "My graph", None);
                 Ok(StartTemplate {
-                    frame,
+                    // Nothing happened yet, so there is no timeline to lead to.
+                    frame: frame.without("/me#timeline"),
                     enrol_command,
+                    identity,
                 }
                 .render()?)
             }
@@ -257,11 +269,14 @@ impl MePage {
 
 impl MyGraph {
     fn render(&self, shell: &Shell) -> Result<String, Error> {
-        let fact = Some(match self.last_synced {
-            Some(day) => format!("Last synced on {}", shell.date(day)),
-            None => "Nothing was synced yet".to_owned(),
-        });
+        // The day is noted within the hour: facts may be here before it.
+        let fact = match self.last_synced {
+            Some(day) => Some(format!("Last synced on {}", shell.date(day))),
+            None if self.rows_total == 0 => Some("Nothing was synced yet".to_owned()),
+            None => None,
+        };
         let domains = self.domains();
+        let (newest, older) = self.rows.split_at(self.rows.len().min(NEWEST));
         Ok(MeTemplate {
             frame: Frame::new(shell, Room::Me, paths::ME, "My graph", fact),
             finding: self.finding(),
@@ -283,8 +298,10 @@ impl MyGraph {
                 .take(LATELY)
                 .collect(),
             held_sum: held_sum(self.rows_total),
-            held_caption: held_caption(self.rows.len() as u64, self.rows_total),
-            held: self.rows.iter().map(|r| held(r, shell)).collect(),
+            held_caption: held_caption(self.rows_total),
+            held: newest.iter().map(|r| held(r, shell)).collect(),
+            older: older.iter().map(|r| held(r, shell)).collect(),
+            older_sum: older_sum(older.len() as u64, self.rows_total),
             counted: self.counted.words(shell),
             left_out: self.counted == Counted::LeftOut,
             devices: self.devices.iter().map(|d| device(d, shell)).collect(),
@@ -401,15 +418,29 @@ fn held_sum(total: u64) -> String {
     }
 }
 
-fn held_caption(shown: u64, total: u64) -> String {
-    if shown >= total {
+fn held_caption(total: u64) -> String {
+    if total <= NEWEST as u64 {
         "All of them, newest first, as stored and in words.".to_owned()
     } else {
         format!(
             "The newest {} of {}, as stored and in words.",
-            words::number(shown),
+            words::number(NEWEST as u64),
             words::thousands(total)
         )
+    }
+}
+
+/// "All the 138 before these", "190 of the 1,194 before these".
+fn older_sum(shown: u64, total: u64) -> String {
+    let before = total.saturating_sub(NEWEST as u64);
+    if shown < before {
+        format!(
+            "{} of the {} before these",
+            words::thousands(shown),
+            words::thousands(before)
+        )
+    } else {
+        format!("All the {} before these", words::thousands(shown))
     }
 }
 
@@ -446,7 +477,7 @@ fn device(device: &MyDevice, shell: &Shell) -> DeviceRow {
         },
         synced: device
             .last_synced
-            .map_or_else(|| "never".to_owned(), |d| shell.date(d)),
+            .map_or_else(|| "not noted yet".to_owned(), |d| shell.date(d)),
         certificate: device.certificate.words(shell),
         revoke: (!device.certificate.revoked()).then(|| paths::my_device_revoke(&device.id)),
     }

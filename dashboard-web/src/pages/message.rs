@@ -5,6 +5,7 @@
 use askama::Template;
 
 use crate::error::Error;
+use crate::pages::confirm::Erased;
 use crate::paths;
 use crate::shell::{Frame, Link, Room, Shell};
 
@@ -208,26 +209,42 @@ impl MessagePage {
         )
     }
 
-    /// The session is over.
-    pub fn signed_out(shell: Shell) -> Self {
+    /// The session is over; `provider` is whether an identity provider began it.
+    pub fn signed_out(shell: Shell, provider: bool) -> Self {
         Self::done(
             shell,
             Room::None,
             "You are signed out.",
-            "Your identity provider may still know you; sign out there too on a machine that is not yours.",
+            if provider {
+                "Your identity provider may still know you; sign out there too on a machine that is not yours."
+            } else {
+                "This browser holds no session any more."
+            },
             vec![Link::new("Sign in again", paths::SIGN_IN)],
         )
     }
 
-    /// Everything about the person was erased, and the session ended.
-    pub fn erased(shell: Shell) -> Self {
-        Self::done(
-            shell,
-            Room::None,
-            "Everything about you is deleted.",
-            "Your devices are revoked, and your part leaves the figures with the next snapshot. What lies on your laptops is yours and stays there.",
-            Vec::new(),
-        )
+    /// Everything about the person was erased, or their account, which ended the session.
+    pub fn erased(shell: Shell, what: Erased) -> Self {
+        match what {
+            Erased::Graph => Self::done(
+                shell,
+                Room::Me,
+                "Everything known about you is deleted.",
+                "Your devices are revoked, and your part leaves the figures with the next snapshot. What lies on your laptops is yours and stays there. Your account, which is your name, e-mail and role, is still here.",
+                vec![Link::new(
+                    "What is still held",
+                    format!("{}#held", paths::ME),
+                )],
+            ),
+            Erased::Account => Self::done(
+                shell,
+                Room::None,
+                "Your account is deleted.",
+                "Nothing about you is held any more, and you are signed out everywhere.",
+                Vec::new(),
+            ),
+        }
     }
 
     /// Too many requests; `retry_after_s` is what the header says.

@@ -18,7 +18,7 @@ pub mod signin;
 pub use admin::{AuditPage, DevicesPage, HealthPage, PeoplePage};
 pub use concept::ConceptPage;
 pub use concepts::ConceptsPage;
-pub use confirm::{ConfirmPage, StepUp};
+pub use confirm::{ConfirmPage, Erased, StepUp};
 pub use enrol::{EnrolApprovalPage, EnrolCodePage};
 pub use link::{LinkPage, LinkPurpose};
 pub use me::MePage;

@@ -6,6 +6,7 @@
 use askama::Template;
 use jiff::civil::Date;
 
+use crate::changes;
 use crate::charts::domains::DomainChart;
 use crate::charts::track::Axis;
 use crate::error::Error;
@@ -138,8 +139,9 @@ struct FiguresTemplate<'a> {
     sum: String,
     axis: Axis,
     groups: Vec<BandGroup>,
+    stands: bool,
     as_of: String,
-    changes: Vec<findings::Change>,
+    changes: Vec<changes::Change>,
     changes_since: Option<String>,
     attention: Vec<findings::Attention>,
     domains_heading: String,
@@ -155,7 +157,7 @@ impl Figures {
         let changes = self
             .previous
             .as_ref()
-            .map(|p| findings::changes(&self.rows, p, overall))
+            .map(|p| changes::changes(&self.rows, p, overall))
             .unwrap_or_default();
         let frame = Frame::new(
             shell,
@@ -171,8 +173,9 @@ impl Figures {
             tiles: findings::tiles(&self.rows, self.previous.as_ref(), overall),
             heading: "Where attention is needed",
             sum: shown_of(shown.len(), ranked.len()),
-            axis: Axis::new(overall.map(|o| o.value)),
-            groups: tables::in_bands(shown, overall.map(|o| o.value), shell),
+            axis: Axis::new(overall.map(|o| o.value())),
+            groups: tables::in_bands(shown, overall.map(|o| o.value()), shell),
+            stands: tables::some_stand(shown),
             as_of: shell.date(self.snapshot.as_of),
             changes_since: self.previous.as_ref().map(|p| shell.date(p.as_of)),
             changes,

@@ -15,7 +15,7 @@ pub(super) fn step_up_needed() -> StepUp {
     StepUp::Needed {
         ways: vec![Link::new(
             "Confirm through Larkfield Entra ID",
-            "/signin/entra?step_up=1&return=%2Fadmin%2Fdevices",
+            "/oidc/entra/start?confirm=1&to=%2Fadmin%2Fdevices",
         )],
         command: None,
     }
@@ -25,6 +25,7 @@ pub(super) fn acts() -> Vec<Act> {
     let act = |entry, at, actor: &str, text: &str, action: &str, by: &str, outcome| Act {
         entry,
         at,
+        hour_only: actor == "somebody, sealed",
         actor: actor.to_owned(),
         text: text.to_owned(),
         action: action.to_owned(),
@@ -52,7 +53,7 @@ pub(super) fn acts() -> Vec<Act> {
         ),
         act(
             48_212,
-            NOW - 90_000,
+            NOW - NOW % 3600 - 90_000,
             "somebody, sealed",
             "opened their own pages",
             "me.open",

@@ -11,7 +11,7 @@ use administration::{acts, audit, devices, health, people, step_up_needed};
 use dashboard_web::figures::{ConceptRef, Previous};
 use dashboard_web::pages::admin::Verified;
 use dashboard_web::pages::concepts::ConceptsPage;
-use dashboard_web::pages::confirm::{ConfirmPage, StepUp};
+use dashboard_web::pages::confirm::{ConfirmPage, Erased, StepUp};
 use dashboard_web::pages::enrol::EnrolCodePage;
 use dashboard_web::pages::link::LinkPurpose;
 use dashboard_web::pages::me::{Me, MePage};
@@ -19,10 +19,10 @@ use dashboard_web::pages::message::{LinkGone, MessagePage};
 use dashboard_web::{Error, Link, Role, Room, Shell, SignedIn, paths};
 use jiff::civil::date;
 use organisation::{
-    after_leaving, concept, left_out, no_snapshot, overview, previous, rows, snapshot, too_few,
-    withheld,
+    after_leaving, bound, bounds, concept, left_out, no_snapshot, overview, previous, rows,
+    snapshot, too_few, withheld, withheld_long,
 };
-use person::{enrolment, link, me, me_empty, me_left_out, sign_in};
+use person::{enrolment, link, me, me_empty, me_left_out, me_long, sign_in};
 
 /// 2026-11-24 09:41:00 UTC.
 pub const NOW: i64 = 1_795_513_260;
@@ -86,6 +86,10 @@ fn sample_store() -> Shell {
         stored_href: None,
         ..member()
     }
+}
+
+fn revoke(shell: Shell, name: &str, step_up: StepUp) -> ConfirmPage {
+    ConfirmPage::revoke_device(shell, ("9a", name), false, "device.revoke", step_up)
 }
 
 /// Every page in each of its states.
@@ -152,7 +156,11 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
     add("concept-band", after_leaving().render())?;
     add("concept-left-out", left_out().render())?;
     add("concept-no-snapshot", no_snapshot().render())?;
+    add("concept-withheld-long", withheld_long().render())?;
+    add("concept-bound", bound().render())?;
+    add("overview-bounds", bounds().render())?;
     add("me", me("build-box").render())?;
+    add("me-long", me_long().render())?;
     add("me-evil", me(EVIL).render())?;
     add("me-empty", me_empty().render())?;
     add("me-left-out", me_left_out().render())?;
@@ -162,6 +170,13 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
             shell: member(),
             content: Me::NotEnrolled {
                 enrol_command: Some(ENROL.to_owned()),
+                identity: vec![
+                    ("Name".to_owned(), "Tamsin Orrel".to_owned()),
+                    (
+                        "E-mail".to_owned(),
+                        "tamsin.orrel@larkfield.example".to_owned(),
+                    ),
+                ],
             },
         }
         .render(),
@@ -234,23 +249,20 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
     )?;
     add(
         "confirm-revoke",
-        ConfirmPage::revoke_device(shell(), "9a", "build-box", false, StepUp::Valid(NOW + 240))
-            .render(),
+        revoke(shell(), "build-box", StepUp::Valid(NOW + 240)).render(),
     )?;
     add(
         "confirm-revoke-step-up",
-        ConfirmPage::revoke_device(shell(), "9a", EVIL, false, step_up_needed()).render(),
+        revoke(shell(), EVIL, step_up_needed()).render(),
     )?;
     add(
         "confirm-step-up-by-link",
         ConfirmPage {
             command: Some("aiworklab-appliance config show".to_owned()),
             fields: vec![("generation".to_owned(), "1".to_owned())],
-            ..ConfirmPage::revoke_device(
+            ..revoke(
                 shell(),
-                "9a",
                 "build-box",
-                false,
                 StepUp::Needed {
                     ways: Vec::new(),
                     command: Some("aiworklab-appliance admin link".to_owned()),
@@ -261,15 +273,23 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
     )?;
     add(
         "confirm-my-device",
-        ConfirmPage::revoke_device(member(), "d2", "build-box", true, StepUp::NotNeeded).render(),
+        ConfirmPage::revoke_device(
+            member(),
+            ("d2", "build-box"),
+            true,
+            "device.revoke-own",
+            StepUp::NotNeeded,
+        )
+        .render(),
     )?;
-    add(
-        "confirm-erase",
-        ConfirmPage::erase_me(member(), None, StepUp::NotNeeded).render(),
-    )?;
+    let erase = |what, typed| {
+        ConfirmPage::erase_me(member(), what, typed, "graph.erase", StepUp::NotNeeded).render()
+    };
+    add("confirm-erase", erase(Erased::Graph, None))?;
+    add("confirm-erase-account", erase(Erased::Account, None))?;
     add(
         "confirm-erase-refused",
-        ConfirmPage::erase_me(member(), Some("Delete"), StepUp::NotNeeded).render(),
+        erase(Erased::Graph, Some("Delete")),
     )?;
     add("not-found", MessagePage::not_found(member()).render())?;
     add(
@@ -298,7 +318,21 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
     )?;
     add("busy", MessagePage::busy(nobody(), 30).render())?;
     add("done", MessagePage::done(shell(), Room::Admin, "build-box is revoked.", "It cannot sync from now on. What it already sent stays with its owner. This is entry 48,214 of the audit log.", vec![Link::new("To the devices", paths::ADMIN_DEVICES)]).render())?;
-    add("signed-out", MessagePage::signed_out(nobody()).render())?;
-    add("erased", MessagePage::erased(nobody()).render())?;
+    add(
+        "signed-out",
+        MessagePage::signed_out(nobody(), true).render(),
+    )?;
+    add(
+        "signed-out-of-link",
+        MessagePage::signed_out(nobody(), false).render(),
+    )?;
+    add(
+        "erased",
+        MessagePage::erased(member(), Erased::Graph).render(),
+    )?;
+    add(
+        "erased-account",
+        MessagePage::erased(nobody(), Erased::Account).render(),
+    )?;
     Ok(pages)
 }

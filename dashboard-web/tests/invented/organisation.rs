@@ -3,7 +3,7 @@
 use dashboard_web::figures::{
     Band, Basis, Cell, ConceptRef, ConceptRow, Precision, Previous, Retention, Snapshot,
 };
-use dashboard_web::pages::concept::{ConceptPage, Neighbour, Published, Standing};
+use dashboard_web::pages::concept::{ConceptPage, Fact, Neighbour, Published, Standing};
 use dashboard_web::pages::overview::{Figures, Overview, OverviewPage, TooFew};
 use dashboard_web::{Link, Shell};
 use jiff::civil::{Date, date};
@@ -18,13 +18,12 @@ pub(super) fn snapshot() -> Snapshot {
 }
 
 pub(super) fn kept(value: f64, lo: f64, hi: f64, basis: Basis) -> Retention {
-    Retention {
-        value,
-        lo,
-        hi,
-        basis,
-        precision: Precision::Exact,
-    }
+    Retention::new(value, lo, hi, basis, Precision::Exact)
+}
+
+/// What everybody passed; the values behind the bound must stand nowhere.
+pub(super) fn all_passed() -> Retention {
+    Retention::new(0.963, 0.962, 0.964, Basis::Observed, Precision::AtLeast90)
 }
 
 pub(super) fn known(n: u32, retention: Retention) -> Cell {
@@ -190,9 +189,7 @@ pub(super) fn rows() -> Vec<ConceptRow> {
         retention: kept(0.79, 0.73, 0.84, Blended),
         since: Some(date(2026, 11, 2)),
     };
-    if let Cell::Shown { retention, .. } = &mut rows[13].cell {
-        retention.precision = Precision::AtLeast90;
-    }
+    rows[13].cell = known(96, all_passed());
     rows
 }
 
@@ -264,6 +261,10 @@ pub(super) fn concept() -> ConceptPage {
         why: why.map(str::to_owned),
         cell,
     };
+    let fact = |text: &str| Fact {
+        text: text.to_owned(),
+        source: "PostgreSQL 15 manual, 13.3.5 Advisory Locks".to_owned(),
+    };
     ConceptPage {
         shell: member(),
         snapshot: Some(snapshot()),
@@ -292,8 +293,8 @@ pub(super) fn concept() -> ConceptPage {
             near("pg-migration-locking-with-a-very-long-name", "Locks around migrations", None, None),
         ],
         facts: vec![
-            "The database gives the lock no meaning. It works only if every writer asks for it.".to_owned(),
-            "A session-level lock survives a rollback. It ends when it is released or the session does.".to_owned(),
+            fact("The database gives the lock no meaning. It works only if every writer asks for it."),
+            fact("A session-level lock survives a rollback. It ends when it is released or the session does."),
         ],
         source: Some("PostgreSQL 15 manual, 13.3.5 Advisory Locks".to_owned()),
     }
@@ -348,4 +349,67 @@ pub(super) fn after_leaving() -> ConceptPage {
         },
         ..concept()
     }
+}
+
+/// Withheld on each of 24 Mondays.
+pub(super) fn withheld_long() -> ConceptPage {
+    let first = date(2026, 6, 15);
+    let monday = |week: i64| first.saturating_add(jiff::Span::new().weeks(week));
+    ConceptPage {
+        history: (0..24)
+            .map(|week| Published {
+                as_of: monday(week),
+                cell: Cell::Few,
+            })
+            .collect(),
+        ..withheld()
+    }
+}
+
+/// A concept that everybody passes, at the top of the catalogue, with a short gap before.
+pub(super) fn bound() -> ConceptPage {
+    let point = |as_of: Date, cell: Cell| Published { as_of, cell };
+    let behind = |value| Retention::new(value, 0.961, 0.967, Basis::Observed, Precision::AtLeast90);
+    let cell = known(40, all_passed());
+    ConceptPage {
+        concept: ConceptRef::new("rust-ownership", "Ownership"),
+        domain: "Ownership".to_owned(),
+        parent: None,
+        standing: Standing::Published { cell, folded_in: 0 },
+        history: vec![
+            point(date(2026, 6, 1), Cell::Few),
+            point(date(2026, 6, 22), known(38, behind(0.966))),
+            point(date(2026, 9, 14), known(39, behind(0.961))),
+            point(date(2026, 11, 16), cell),
+        ],
+        ..concept()
+    }
+}
+
+/// An overview on which all that was shown is all-or-none, as it was the week before.
+pub(super) fn bounds() -> OverviewPage {
+    let cell = |value, precision| {
+        let retention = Retention::new(value, value, value, Basis::Observed, precision);
+        known(9, retention)
+    };
+    let titled = |slug: &str, cell| row(slug, slug, "Rust", 1, Band::Some, cell);
+    let (high, low) = (Precision::AtLeast90, Precision::AtMost10);
+    let now = vec![
+        titled("rust-ownership", cell(0.963, high)),
+        titled("rust-borrowing", cell(0.964, high)),
+        titled("rust-lifetimes", cell(0.036, low)),
+    ];
+    let before = vec![
+        ("rust-ownership".to_owned(), cell(0.996, high)),
+        ("rust-borrowing".to_owned(), cell(0.906, high)),
+        ("rust-lifetimes".to_owned(), cell(0.061, low)),
+    ];
+    overview(
+        member(),
+        now,
+        Some(Previous {
+            as_of: date(2026, 11, 16),
+            rows: before,
+        }),
+    )
 }

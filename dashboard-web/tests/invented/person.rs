@@ -147,7 +147,7 @@ pub(super) fn me(device_name: &str) -> MePage {
             ),
         ],
         rows_total: 214,
-        all_rows: Some(Link::new("All of them", "/me?rows=all#held")),
+        all_rows: Some(Link::new("All of them, as a file", paths::ME_EXPORT)),
         last_synced: Some(date(2026, 11, 24)),
         identity: vec![
             ("Name, as stored".to_owned(), "Tamsin Orrel".to_owned()),
@@ -186,6 +186,22 @@ pub(super) fn me(device_name: &str) -> MePage {
         shell: member(),
         content: Me::Graph(Box::new(graph)),
     }
+}
+
+/// Half a year's rows, of which the newest 200 are given.
+pub(super) fn me_long() -> MePage {
+    let mut page = me("build-box");
+    if let Me::Graph(graph) = &mut page.content {
+        let row = graph.rows[0].clone();
+        graph.rows = (0..200)
+            .map(|i| StoredRow {
+                index: 1_204 - i,
+                ..row.clone()
+            })
+            .collect();
+        graph.rows_total = 1_204;
+    }
+    page
 }
 
 pub(super) fn me_empty() -> MePage {

@@ -1,8 +1,9 @@
 //! Administration: how the appliance stands, its people, devices and audit log, and the changes
 //! that an administrator makes. No page here opens anybody's evidence.
 
+use super::log::{LATEST, acts, entry_of};
 use super::me::device_state;
-use super::words::counted;
+use super::words::{counted, grouped};
 use super::{date, html, role, shell, step_up};
 use crate::app::App;
 use crate::http::auth::{Asked, Caller};
@@ -12,22 +13,19 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use dashboard_web::pages::admin::{
-    Act as ActLine, Area, AreaState, AuditPage, Certificate, Chain, Device, DevicesPage,
-    HealthPage, Need, Outcome, Pages, PeoplePage, Person, Verified,
+    Area, AreaState, AuditPage, Certificate, Chain, Device, DevicesPage, HealthPage, Need, Pages,
+    PeoplePage, Person, Verified,
 };
 use dashboard_web::pages::confirm::ConfirmPage;
 use dashboard_web::pages::message::MessagePage;
-use dashboard_web::{Link, Room, paths};
+use dashboard_web::{Link, Room, Shell, paths};
 use kernel::ids::{DeviceId, PersonId};
 use org_store::{Act, Action, Page, audit, device, person};
-use std::collections::BTreeMap;
 
 /// Lines of one part of a list.
 const LINES: u64 = 100;
 /// Acts of one part of the log.
 const ACTS: u64 = 100;
-/// Acts on the first page.
-const LATEST: u64 = 10;
 /// When a certificate's end is worth a word, in seconds.
 const SOON: i64 = 30 * 86_400;
 
@@ -129,15 +127,18 @@ fn areas(app: &App, counts: &org_store::Counts, now: i64) -> Vec<Area> {
             ),
         ),
     };
+    let (state, kept) = match app.store().durability() {
+        "full" => (AreaState::Good, "every accepted one is on the disk"),
+        _ => (AreaState::Care, "a power cut may lose the newest"),
+    };
     vec![
         area(
             "Store",
-            AreaState::Good,
+            state,
             format!(
-                "{} of {}, encrypted; every accepted one is on the disk ({})",
+                "{} of {}, encrypted; {kept}",
                 counted(counts.deltas, "fact", "facts"),
-                counted(counts.subjects, "person", "people"),
-                app.store().durability()
+                counted(counts.subjects, "person", "people")
             ),
         ),
         audit,
@@ -304,61 +305,6 @@ pub async fn audit(
     html(page.render())
 }
 
-async fn acts(app: &App, before: Option<u64>, limit: u64) -> Result<Vec<ActLine>, ApiError> {
-    let (rows, names) = app
-        .store()
-        .read(move |txn| {
-            let rows = audit::list(txn, before, limit)?;
-            let mut names = BTreeMap::new();
-            for row in &rows {
-                if let audit_log::Actor::Id(id) = row.entry.row.actor()
-                    && !names.contains_key(id)
-                {
-                    names.insert(*id, person::actor_name(txn, *id)?);
-                }
-            }
-            Ok((rows, names))
-        })
-        .await?;
-    Ok(rows.iter().map(|row| act_line(row, &names)).collect())
-}
-
-fn act_line(row: &audit_log::ChainedRow, names: &BTreeMap<[u8; 16], Option<String>>) -> ActLine {
-    let entry = &row.entry.row;
-    let action = entry.action().to_string();
-    let (actor, by) = match entry.actor() {
-        audit_log::Actor::Id(id) => {
-            let name = names.get(id).cloned().flatten();
-            (name.unwrap_or_else(|| hex::encode(id)), "their session")
-        }
-        audit_log::Actor::Sealed(_) => ("somebody, for themselves".to_owned(), "their session"),
-        audit_log::Actor::System => ("the appliance".to_owned(), "itself"),
-        audit_log::Actor::Console => ("the command line".to_owned(), "the command line"),
-    };
-    let through = entry
-        .detail()
-        .iter()
-        .find(|(name, _)| name.as_str() == "through");
-    let confirmed_by = match through.map(|(_, value)| value) {
-        Some(audit_log::Value::Word(word)) if word.as_str() == "link" => "a one-time link",
-        Some(audit_log::Value::Word(_)) => "the identity provider",
-        _ => by,
-    };
-    ActLine {
-        entry: row.seq,
-        at: entry.at(),
-        actor,
-        text: crate::acts::told(&action),
-        action,
-        confirmed_by: confirmed_by.to_owned(),
-        outcome: match entry.ended() {
-            audit_log::Outcome::Ok => Outcome::Done,
-            audit_log::Outcome::Denied => Outcome::Refused,
-            audit_log::Outcome::Failed => Outcome::Failed,
-        },
-    }
-}
-
 /// `GET /admin/devices/{id}/revoke`: what it would do.
 ///
 /// # Errors
@@ -375,7 +321,9 @@ pub async fn ask_revoke(
     let back = paths::device_revoke(&id.to_string());
     let step = step_up(&app, &caller, &asked, &back);
     let shell = shell(&app, &caller, &asked);
-    html(ConfirmPage::revoke_device(shell, &id.to_string(), &found.name, false, step).render())
+    let audited_as = Action::RevokeDevice.as_str();
+    let device = (&*id.to_string(), &*found.name);
+    html(ConfirmPage::revoke_device(shell, device, false, audited_as, step).render())
 }
 
 /// `POST /admin/devices/{id}/revoke`.
@@ -395,14 +343,16 @@ pub async fn revoke(
     app.enrolling()
         .revoke(&app, act, id, crate::enrolling::Ended::Retired)
         .await?;
+    let shell = shell(&app, &caller, &asked);
     done(
         &app,
-        &caller,
-        &asked,
+        shell,
+        Action::RevokeDevice,
         &format!("{} is revoked.", found.name),
         "It cannot sync from now on. What it already sent stays its person’s.",
         Link::new("To the devices", paths::ADMIN_DEVICES),
     )
+    .await
 }
 
 /// `GET /admin/people/{id}/disable`: what it would do.
@@ -541,7 +491,8 @@ async fn set_state(
         ),
     };
     let link = Link::new("To the people", paths::ADMIN_PEOPLE);
-    done(app, caller, asked, &finding, text, link)
+    let shell = shell(app, caller, asked);
+    done(app, shell, action, &finding, text, link).await
 }
 
 async fn known(app: &App, id: &str) -> Result<person::Person, ApiError> {
@@ -550,16 +501,19 @@ async fn known(app: &App, id: &str) -> Result<person::Person, ApiError> {
     found.ok_or_else(ApiError::not_found)
 }
 
-fn done(
+async fn done(
     app: &App,
-    caller: &Caller,
-    asked: &Asked,
+    shell: Shell,
+    action: Action,
     finding: &str,
     text: &str,
     link: Link,
 ) -> Result<Response, ApiError> {
-    let shell = shell(app, caller, asked);
-    html(MessagePage::done(shell, Room::Admin, finding, text, vec![link]).render())
+    let text = match entry_of(app, action, shell.now).await {
+        Some(entry) => format!("{text} This is entry {} of the audit log.", grouped(entry)),
+        None => text.to_owned(),
+    };
+    html(MessagePage::done(shell, Room::Admin, finding, &text, vec![link]).render())
 }
 
 /// The part of a list that was asked for, counted from 1.

@@ -14,7 +14,7 @@ use axum::response::Response;
 use dashboard_web::figures::{
     Band, Basis, COUNTED_FLOOR, Cell, ConceptRow, Precision, Previous, Retention, Snapshot,
 };
-use dashboard_web::pages::concept::{ConceptPage, Neighbour, Published, Standing};
+use dashboard_web::pages::concept::{ConceptPage, Fact, Neighbour, Published, Standing};
 use dashboard_web::pages::concepts::ConceptsPage;
 use dashboard_web::pages::overview::{Figures, Overview, OverviewPage, TooFew};
 use kernel::aggregate;
@@ -153,11 +153,14 @@ pub async fn concept(
 }
 
 /// What knowing it means, as whole sentences: the first truth of each aspect.
-fn facts(concept: &Concept) -> Vec<String> {
+fn facts(concept: &Concept) -> Vec<Fact> {
     let truth = |aspect: &Aspect| {
         let lead = aspect.lead.as_deref()?;
         let right = aspect.right.iter().find(|answer| !answer.retired)?;
-        Some(format!("{lead} {}.", right.text))
+        Some(Fact {
+            text: format!("{lead} {}.", right.text),
+            source: aspect.source.clone(),
+        })
     };
     concept
         .aspects
@@ -268,21 +271,21 @@ fn cell(row: &aggregate::Row, as_of: i64) -> Cell {
         } => Cell::Shown {
             n_demonstrated: *n_demonstrated,
             n_retained: *n_retained,
-            retention: Retention {
-                value: retention.value,
-                lo: retention.lo,
-                hi: retention.hi,
-                basis: match retention.basis {
+            retention: Retention::new(
+                retention.value,
+                retention.lo,
+                retention.hi,
+                match retention.basis {
                     aggregate::Basis::Observed => Basis::Observed,
                     aggregate::Basis::Blended => Basis::Blended,
                     aggregate::Basis::Modelled => Basis::Modelled,
                 },
-                precision: match retention.precision {
+                match retention.precision {
                     aggregate::Precision::Exact => Precision::Exact,
                     aggregate::Precision::AtLeast90 => Precision::AtLeast90,
                     aggregate::Precision::AtMost10 => Precision::AtMost10,
                 },
-            },
+            ),
             since: (set != as_of).then(|| date(set)),
         },
     }

@@ -16,7 +16,7 @@ use org_store::link_token::{self, LinkState, Purpose};
 use org_store::{Act, Action, Actor, person, session};
 
 /// What the session says of how it began.
-const THROUGH: &str = "a one-time link";
+pub const THROUGH: &str = "a one-time link";
 
 /// `GET /link/{token}`.
 ///

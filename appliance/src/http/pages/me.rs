@@ -1,16 +1,17 @@
 //! The reader's own pages. Looking at them opens the link between person and subject, and so
 //! leaves an audit row, whose actor is sealed.
 
+use super::signin::take_away;
 use super::{date, html, shell, step_up};
 use crate::app::App;
-use crate::http::auth::{Asked, Caller};
+use crate::http::auth::{Asked, Caller, SESSION};
 use crate::http::error::ApiError;
 use crate::http::extract::Fields;
 use crate::{own, rules};
 use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use dashboard_web::pages::confirm::{ConfirmPage, StepUp};
+use dashboard_web::pages::confirm::{ConfirmPage, Erased, StepUp};
 use dashboard_web::pages::me::{
     Answer, Counted, DeviceState, Kind, Me, MePage, MyConcept, MyDevice, MyGraph, StoredDelta,
     StoredRow,
@@ -27,8 +28,8 @@ use kernel::wire::v1::AggregateChoice;
 use org_store::{Act, Action, device, person, subject};
 use std::collections::BTreeMap;
 
-/// How many stored rows the page shows.
-const ROWS: usize = 30;
+/// How many stored rows the page holds; it shows the newest ten, and unfolds the others.
+const ROWS: usize = 200;
 
 struct Held {
     graph: BTreeMap<Slug, Pair>,
@@ -70,8 +71,12 @@ pub async fn show(
     let content = match held {
         None => Me::NotEnrolled {
             enrol_command: Some(app.enrol_command()),
+            identity: account(&app, identity),
         },
-        Some(held) => Me::Graph(Box::new(graph(&app, &held, identity, &devices, asked.now))),
+        Some(held) => {
+            let account = account(&app, identity);
+            Me::Graph(Box::new(graph(&held, account, &devices, asked.now)))
+        }
     };
     html(
         MePage {
@@ -82,10 +87,31 @@ pub async fn show(
     )
 }
 
+/// What the account says, as term and value.
+fn account(app: &App, person: Option<person::Person>) -> Vec<(String, String)> {
+    let Some(person) = person else {
+        return Vec::new();
+    };
+    let mut lines = vec![("Name".to_owned(), person.name)];
+    lines.extend(person.email.map(|email| ("E-mail".to_owned(), email)));
+    lines.push((
+        "Role".to_owned(),
+        super::role(person.role).word().to_owned(),
+    ));
+    lines.push((
+        "Signs in through".to_owned(),
+        super::source(app, &person.issuer),
+    ));
+    lines.extend(person.last_sign_in.map(|day| {
+        let day = date(day).strftime("%-d %B %Y").to_string();
+        ("Last signed in".to_owned(), day)
+    }));
+    lines
+}
+
 fn graph(
-    app: &App,
     held: &Held,
-    identity: Option<person::Person>,
+    identity: Vec<(String, String)>,
     devices: &[device::Device],
     now: i64,
 ) -> MyGraph {
@@ -99,19 +125,6 @@ fn graph(
             last_counted: pair.last_answer().map(|answer| date(answer.at.day())),
         })
         .collect();
-    let mut lines = Vec::new();
-    if let Some(person) = identity {
-        lines.push(("Name".to_owned(), person.name));
-        lines.extend(person.email.map(|email| ("E-mail".to_owned(), email)));
-        lines.push((
-            "Role".to_owned(),
-            super::role(person.role).word().to_owned(),
-        ));
-        lines.push((
-            "Signs in through".to_owned(),
-            super::source(app, &person.issuer),
-        ));
-    }
     MyGraph {
         concepts,
         rows: held.rows.iter().map(stored).collect(),
@@ -122,7 +135,7 @@ fn graph(
             .filter_map(|device| device.last_seen)
             .max()
             .map(date),
-        identity: lines,
+        identity,
         counted: counted(&held.state, now),
         devices: devices
             .iter()
@@ -240,7 +253,7 @@ pub fn domain(slug: &Slug) -> String {
         .copied()
         .or_else(|| catalogue.get(slug));
     top.map_or_else(
-        || "Your organisation's own".to_owned(),
+        || "Your organisation’s own".to_owned(),
         |concept| concept.title.clone(),
     )
 }
@@ -292,17 +305,42 @@ pub async fn set_aggregate(
     Ok(Redirect::to(&format!("{}#held", paths::ME)).into_response())
 }
 
+/// What there is to erase: whoever never let a device in has an account, and no graph.
+async fn erasable(app: &App, caller: &Caller) -> Result<Erased, ApiError> {
+    let person = caller.person()?.person;
+    let devices = app
+        .store()
+        .read(move |txn| device::of_person(txn, person))
+        .await?;
+    Ok(match devices.is_empty() {
+        true => Erased::Account,
+        false => Erased::Graph,
+    })
+}
+
+fn confirm_erasure(
+    app: &App,
+    caller: &Caller,
+    asked: &Asked,
+    what: Erased,
+    typed: Option<&str>,
+) -> Result<Response, ApiError> {
+    let step = step_up(app, caller, asked, paths::ME_ERASE);
+    let shell = shell(app, caller, asked);
+    html(ConfirmPage::erase_me(shell, what, typed, Action::EraseOwn.as_str(), step).render())
+}
+
 /// `GET /me/erase`: what it would do.
 ///
 /// # Errors
-/// 500.
+/// The store's.
 pub async fn ask_erase(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Extension(asked): Extension<Asked>,
 ) -> Result<Response, ApiError> {
-    let step = step_up(&app, &caller, &asked, paths::ME_ERASE);
-    html(ConfirmPage::erase_me(shell(&app, &caller, &asked), None, step).render())
+    let what = erasable(&app, &caller).await?;
+    confirm_erasure(&app, &caller, &asked, what, None)
 }
 
 /// `POST /me/erase`: does it, if the word was typed.
@@ -315,14 +353,24 @@ pub async fn erase(
     Extension(asked): Extension<Asked>,
     Extension(fields): Extension<Fields>,
 ) -> Result<Response, ApiError> {
+    let what = erasable(&app, &caller).await?;
     let typed = fields.get("word").unwrap_or_default();
     if typed.trim() != "delete" {
-        let step = step_up(&app, &caller, &asked, paths::ME_ERASE);
-        let shell = shell(&app, &caller, &asked);
-        return html(ConfirmPage::erase_me(shell, Some(typed), step).render());
+        return confirm_erasure(&app, &caller, &asked, what, Some(typed));
     }
-    own::erase(&app, caller.actor(), asked.now).await?;
-    html(MessagePage::erased(shell(&app, &caller, &asked)).render())
+    match what {
+        Erased::Graph => {
+            own::erase(&app, caller.actor(), asked.now).await?;
+            html(MessagePage::erased(shell(&app, &caller, &asked), what).render())
+        }
+        Erased::Account => {
+            own::erase_account(&app, caller.actor(), asked.now).await?;
+            let shell = shell(&app, &Caller::Nobody, &asked);
+            let mut response = html(MessagePage::erased(shell, what).render())?;
+            take_away(&mut response, &[SESSION]);
+            Ok(response)
+        }
+    }
 }
 
 /// `GET /me/devices/{id}/revoke`: what it would do.
@@ -341,9 +389,13 @@ pub async fn ask_revoke(
     let found = found
         .filter(|found| found.person == person)
         .ok_or_else(ApiError::not_found)?;
-    let shell = shell(&app, &caller, &asked);
-    let page =
-        ConfirmPage::revoke_device(shell, &id.to_string(), &found.name, true, StepUp::NotNeeded);
+    let page = ConfirmPage::revoke_device(
+        shell(&app, &caller, &asked),
+        (&id.to_string(), &found.name),
+        true,
+        Action::RevokeOwnDevice.as_str(),
+        StepUp::NotNeeded,
+    );
     html(page.render())
 }
 

@@ -5,9 +5,12 @@ pub mod assets;
 pub mod enrol;
 pub mod figures;
 pub mod link;
+pub mod log;
 pub mod me;
 pub mod oidc;
 pub mod signin;
+#[cfg(test)]
+mod tests;
 pub mod words;
 
 use super::auth::{Asked, Caller, Signed};

@@ -70,7 +70,7 @@ pub async fn start(
 
 /// The page that was asked for before somebody was sent away; only a sign-in that failed needs it,
 /// since one that went well has it from the server's own memory.
-const WANTED: &str = "__Host-aiworklab-wanted";
+pub const WANTED: &str = "__Host-aiworklab-wanted";
 
 fn to_of(headers: &HeaderMap) -> String {
     let bytes = auth::cookie(headers, WANTED).and_then(|text| hex::decode(text).ok());

@@ -1,5 +1,6 @@
 //! Signing in and out, and what every way of signing in ends with: a session.
 
+use super::oidc::WANTED;
 use super::{html, machine, shell};
 use crate::app::App;
 use crate::http::auth::{self, Asked, Caller, PENDING, SESSION, local_path, set_cookie};
@@ -72,17 +73,25 @@ pub async fn sign_out(
     Extension(caller): Extension<Caller>,
     Extension(asked): Extension<Asked>,
 ) -> Result<Response, ApiError> {
-    let hash = caller.person()?.session;
+    let signed = caller.person()?;
+    let (hash, provider) = (signed.session, signed.through != super::link::THROUGH);
     let act = Act::new(caller.actor(), Action::SignOut, asked.now);
     app.store()
         .write(act, move |txn| session::delete(txn, &hash))
         .await?;
-    let mut response =
-        html(MessagePage::signed_out(shell(&app, &Caller::Nobody, &asked)).render())?;
-    response
-        .headers_mut()
-        .append(header::SET_COOKIE, set_cookie(SESSION, "", 0));
+    let shell = shell(&app, &Caller::Nobody, &asked);
+    let mut response = html(MessagePage::signed_out(shell, provider).render())?;
+    take_away(&mut response, &[SESSION, PENDING, WANTED]);
     Ok(response)
+}
+
+/// Takes cookies away from the browser.
+pub fn take_away(response: &mut Response, cookies: &[&str]) {
+    for cookie in cookies {
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, set_cookie(cookie, "", 0));
+    }
 }
 
 /// A session that is about to begin.
@@ -150,9 +159,7 @@ impl Beginning {
         let cookie = set_cookie(SESSION, &self.token.to_text(), self.expires - self.now);
         let mut response = Redirect::to(to).into_response();
         response.headers_mut().append(header::SET_COOKIE, cookie);
-        response
-            .headers_mut()
-            .append(header::SET_COOKIE, set_cookie(PENDING, "", 0));
+        take_away(&mut response, &[PENDING, WANTED]);
         response
     }
 }

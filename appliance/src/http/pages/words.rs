@@ -1,8 +1,8 @@
 //! Numbers in words.
 
-/// "1 fact", "2,903 facts".
+/// "2,903".
 #[must_use]
-pub fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -11,7 +11,14 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
         }
         text.push(digit);
     }
-    format!("{text} {}", if number == 1 { one } else { many })
+    text
+}
+
+/// "1 fact", "2,903 facts".
+#[must_use]
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    let noun = if number == 1 { one } else { many };
+    format!("{} {noun}", grouped(number))
 }
 
 #[cfg(test)]
