@@ -2,7 +2,8 @@
 //!
 //! The person's yes makes device, route and link in one transaction; then the ledger's line is
 //! written, sealed as a whole, since whose device came when, laid beside the order in which
-//! subjects first appear, would name them. If the ledger cannot be written the device is revoked
+//! subjects first appear, would name them. So is the line of a device's end, which would name the
+//! subject whose stream ends then. If the ledger cannot be written the device is revoked
 //! again and the person told that nothing was enrolled. Between the two a crash may fall; nobody
 //! was answered then, and [`Enrolling::reconcile`] writes at the next start what the ledger lacks.
 
@@ -11,7 +12,7 @@ use crate::keys::LinkKeys;
 use identity::{SecretToken, TokenKind, UserCode};
 use kernel::ids::{DeviceId, SubjectId};
 use kernel::wire::v1::{EnrolStart, EnrolStarted, EnrolState};
-use key_vault::{Entry, HexBytes, Ledger, Reason};
+use key_vault::{Entry, HexBytes, Ledger, Reason, Revocation};
 use org_store::{Act, Action, Actor, Chore, device, enrolment, meta};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -374,12 +375,14 @@ impl Enrolling {
         serial: Vec<u8>,
         reason: Reason,
     ) -> Result<(), Error> {
-        let entry = Entry::Revoke {
+        let ended = Revocation {
             device: *device.as_bytes(),
             serials: vec![HexBytes(serial)],
             reason,
         };
-        self.note(app, entry, app.now()).await
+        let sealed = self.link_keys.seal_revocation(&ended);
+        let sealed = HexBytes(sealed.map_err(Error::Ledger)?);
+        self.note(app, Entry::Revoke { sealed }, app.now()).await
     }
 
     /// Writes what the store did and a crash kept from the ledger. Returns how many lines.
@@ -389,8 +392,9 @@ impl Enrolling {
     pub async fn reconcile(&self, app: &App) -> Result<usize, Error> {
         let mut ended = BTreeSet::new();
         for record in self.ledger().replay().map_err(Error::Ledger)? {
-            if let Entry::Revoke { device, .. } = record.entry() {
-                ended.insert(*device);
+            if let Entry::Revoke { sealed } = record.entry() {
+                let found = self.link_keys.open_revocation(&sealed.0);
+                ended.insert(found.map_err(Error::Ledger)?.device);
             }
         }
         let mut written = 0;
@@ -440,4 +444,52 @@ impl Enrolling {
 
 fn is_open(found: &enrolment::Enrolment) -> bool {
     found.state == enrolment::EnrolmentState::Pending
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{NOW, Scratch};
+    use org_store::Role;
+
+    /// The ledger as it stands in its file.
+    fn ledger(app: &App) -> String {
+        let records = app.enrolling().ledger().replay().unwrap();
+        serde_json::to_string(&records).unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_ledger_tells_of_a_revocation_neither_device_nor_day_and_knows_it_again() {
+        let scratch = Scratch::new(false);
+        let ada = scratch.browser(Role::Member).await;
+        let device = scratch.device(&ada).await;
+        let act = Act::new(Actor::Console, Action::RevokeDevice, NOW);
+        let app = &scratch.app;
+        let revoked = app.enrolling().revoke(app, act, device, Reason::Lost);
+        assert!(revoked.await.unwrap());
+        let text = ledger(app);
+        assert!(text.contains("revoke") && !text.contains(&device.to_string()));
+        assert!(!text.contains("lost"), "nor why");
+        let line = app.enrolling().ledger().replay().unwrap().pop().unwrap();
+        assert_eq!(line.on().to_string(), "2026-11-01");
+        assert_eq!(app.enrolling().reconcile(app).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_revocation_that_a_crash_kept_from_the_ledger_is_written_at_the_next_start_and_once()
+    {
+        let scratch = Scratch::new(false);
+        let ada = scratch.browser(Role::Member).await;
+        let device = scratch.device(&ada).await;
+        let act = Act::new(Actor::Console, Action::RevokeDevice, NOW);
+        let app = &scratch.app;
+        let done = app
+            .store()
+            .write(act, move |txn| device::revoke(txn, device));
+        assert!(done.await.unwrap());
+        assert!(!ledger(app).contains("revoke"));
+        assert_eq!(app.enrolling().reconcile(app).await.unwrap(), 1);
+        assert!(ledger(app).contains("revoke"));
+        assert_eq!(app.enrolling().reconcile(app).await.unwrap(), 0);
+    }
 }

@@ -5,7 +5,7 @@
 
 use aws_lc_rs::rand::SystemRandom;
 use kernel::ids::DeviceId;
-use key_vault::{Secret, Vault, name};
+use key_vault::{Revocation, Secret, Vault, name};
 use org_store::{LinkKey, LinkKeyError, Sealing};
 use std::sync::Arc;
 
@@ -44,6 +44,25 @@ impl LinkKeys {
     /// Those of sealing.
     pub fn seal_enrolment(&self, plain: &[u8]) -> Result<Vec<u8>, key_vault::Error> {
         key_vault::seal(&self.key, b"ledger enrol", plain, &self.random)
+    }
+
+    /// Seals a revocation's line of the ledger: whose device ended when is nobody's to read beside
+    /// the evidence that ended then.
+    ///
+    /// # Errors
+    /// Those of sealing; [`key_vault::Error::Entry`] for serial numbers that are none.
+    pub fn seal_revocation(&self, ended: &Revocation) -> Result<Vec<u8>, key_vault::Error> {
+        let plain = ended.to_plain()?;
+        key_vault::seal(&self.key, b"ledger revoke", &plain, &self.random)
+    }
+
+    /// Opens what [`LinkKeys::seal_revocation`] made.
+    ///
+    /// # Errors
+    /// Those of opening; [`key_vault::Error::Entry`] if no revocation is inside.
+    pub fn open_revocation(&self, sealed: &[u8]) -> Result<Revocation, key_vault::Error> {
+        let plain = key_vault::open(&self.key, b"ledger revoke", sealed)?;
+        Revocation::from_plain(plain.expose())
     }
 }
 
@@ -95,6 +114,25 @@ mod tests {
         );
         assert!(keys.open(Sealing::Link, &[2; 16], &sealed).is_err());
         assert!(keys.open(Sealing::Actor, &[1; 16], &sealed).is_err());
+    }
+
+    #[test]
+    fn a_revocation_opens_as_it_was_and_not_as_an_enrolment() {
+        let keys = keys();
+        let ended = |serial: usize| Revocation {
+            device: [4; 16],
+            serials: vec![key_vault::HexBytes(vec![5; serial])],
+            reason: key_vault::Reason::Lost,
+        };
+        let sealed = keys.seal_revocation(&ended(20)).unwrap();
+        assert_eq!(keys.open_revocation(&sealed).unwrap(), ended(20));
+        assert_eq!(
+            sealed.len(),
+            keys.seal_revocation(&ended(16)).unwrap().len(),
+            "a length says nothing of the serial number"
+        );
+        let enrolment = keys.seal_enrolment(&ended(20).to_plain().unwrap()).unwrap();
+        assert!(keys.open_revocation(&enrolment).is_err());
     }
 
     #[test]

@@ -20,7 +20,7 @@ mod vault;
 pub use error::Error;
 pub use ledger::{
     CrlIssuer, Cut, Entry, HexBytes, Ledger, LedgerSigner, LedgerVerifier, Opened, Reason, Record,
-    read_ledger,
+    Revocation, read_ledger,
 };
 pub use seal::{fingerprint, open, route_hmac, seal};
 pub use secret::Secret;

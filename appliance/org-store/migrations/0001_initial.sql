@@ -58,6 +58,7 @@ CREATE TABLE delta (
 
 -- ---- persons: accounts, sessions and devices; no subject, and no plain date
 
+-- dates: sealed day of the last sign-in, and whether the account is switched on; always as long.
 CREATE TABLE person (
     person BYTEA NOT NULL PRIMARY KEY,
     issuer TEXT NOT NULL,
@@ -65,8 +66,7 @@ CREATE TABLE person (
     name TEXT NOT NULL,
     email TEXT,
     role TEXT NOT NULL,
-    active BIGINT NOT NULL,
-    dates BYTEA,
+    dates BYTEA NOT NULL,
     UNIQUE (issuer, sub)
 );
 
@@ -76,16 +76,15 @@ CREATE TABLE actor (
     person BYTEA NOT NULL UNIQUE
 );
 
--- dates: sealed month of enrolment, day last seen, end of the certificate.
--- revoked: the day, which the revocation list says, too.
+-- dates: sealed month of enrolment, day last seen, end of the certificate, whether and on which day
+-- it was revoked; always as long, so that no row moves when they change.
 CREATE TABLE device (
     device BYTEA NOT NULL PRIMARY KEY,
     person BYTEA NOT NULL,
     name TEXT NOT NULL,
     platform TEXT,
     serial BYTEA NOT NULL UNIQUE,
-    dates BYTEA NOT NULL,
-    revoked BIGINT
+    dates BYTEA NOT NULL
 );
 
 CREATE INDEX device_by_person ON device (person, device);

@@ -51,8 +51,7 @@ CREATE TABLE device (
     name TEXT NOT NULL,
     platform TEXT,
     serial BYTEA NOT NULL UNIQUE,
-    dates BYTEA NOT NULL,
-    revoked BIGINT
+    dates BYTEA NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE enrolment (
@@ -131,8 +130,7 @@ CREATE TABLE person (
     name TEXT NOT NULL,
     email TEXT,
     role TEXT NOT NULL,
-    active BIGINT NOT NULL,
-    dates BYTEA,
+    dates BYTEA NOT NULL,
     UNIQUE (issuer, sub)
 ) WITHOUT ROWID;
 

@@ -16,11 +16,12 @@ use kernel::ids::DeviceId;
 pub enum Sealing {
     /// A person's subject. Opened, each time audited, for the acts that `policy` names.
     Link,
-    /// Who acted on their own graph, in an audit row.
+    /// Who acted on their own graph, in an audit row; on whom or what an administrator acted.
     Actor,
-    /// Month of enrolment, day of the last sync and end of the certificate of a device.
+    /// Month of enrolment, days of the last sync and of the revocation, if any, and end of the
+    /// certificate of a device.
     DeviceDates,
-    /// Day of a person's last sign-in.
+    /// Day of a person's last sign-in, and whether their account is switched on.
     PersonDates,
     /// A device's subject. Opened at every sync, in memory, and not audited row by row.
     Route,

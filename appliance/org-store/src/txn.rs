@@ -180,7 +180,8 @@ impl<'a> WriteTxn<'a> {
         }
     }
 
-    /// The same, sealed: where the act's time beside the id would tell when somebody first came.
+    /// The same, sealed: where the act's time beside the id would tell when somebody first came,
+    /// or when they or their device went. [`crate::audit::target`] opens it.
     pub fn audit_on_sealed(&mut self, kind: &'static str, id: [u8; 16]) {
         if let Some(acting) = &mut self.acting {
             acting.target = Some(Target {

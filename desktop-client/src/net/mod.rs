@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use kernel::wire::v1::ErrorReply;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// Largest reply that is read, in bytes.
@@ -33,6 +34,12 @@ pub struct Reply {
     body: Vec<u8>,
 }
 
+/// Port 0 stands for the URL's own.
+const LOOPBACK: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
+
 impl Http {
     /// Over this TLS configuration: no proxy, no redirect, nothing else of the environment.
     ///
@@ -43,6 +50,8 @@ impl Http {
             .use_preconfigured_tls(tls)
             .https_only(true)
             .no_proxy()
+            // Always this machine, also where nobody wrote it into /etc/hosts (RFC 6761 section 6.3).
+            .resolve_to_addrs("localhost", &LOOPBACK)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .timeout(REQUEST)

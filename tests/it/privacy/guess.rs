@@ -17,13 +17,14 @@ pub type Id = [u8; 16];
 /// What a guess goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clue {
-    /// As many devices as routes, and about as many as streams.
+    /// As many devices as routes, where those tell, and about as many as streams.
     Counts,
-    /// A device's end beside a stream's.
+    /// A device's end beside a stream's. Where the day of its own end is sealed it is one of those
+    /// on which some device ended.
     Ends,
     /// What a person did at a known time, on a day (and hour) with evidence.
     Acts,
-    /// An account's end beside the end of the evidence.
+    /// An account's end beside the end of the evidence; which day it was as with devices.
     Leaving,
     /// Rows of both sides that came with one commit, while the log still has it.
     Commits,
@@ -41,12 +42,43 @@ pub const CLUES: [Clue; 6] = [
     Clue::Order,
 ];
 
-#[derive(Debug, Default)]
+/// Whether and when a device or an account ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Nothing tells whether it did.
+    Sealed,
+    /// It did not.
+    Not,
+    /// On a day that nothing tells.
+    Hidden,
+    /// On this day.
+    On(i64),
+}
+
+impl End {
+    /// The days on which it may have been, if it was on one of `all` where it is hidden.
+    fn days(self, all: &BTreeSet<i64>) -> Vec<i64> {
+        match self {
+            Self::Sealed | Self::Not => Vec::new(),
+            Self::Hidden => all.iter().copied().collect(),
+            Self::On(day) => vec![day],
+        }
+    }
+}
+
+#[derive(Debug)]
 struct Person {
-    devices: BTreeMap<Id, Option<i64>>,
+    devices: BTreeMap<Id, End>,
     /// Times of acts that a row tells of without a seal.
     acts: BTreeSet<i64>,
-    disabled: Option<i64>,
+    disabled: End,
+}
+
+/// Days on which something ended of which nothing tells whose it was.
+#[derive(Debug, Default)]
+struct Endings {
+    devices: BTreeSet<i64>,
+    accounts: BTreeSet<i64>,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +94,7 @@ struct Subject {
 pub struct Case {
     persons: BTreeMap<Id, Person>,
     subjects: BTreeMap<Id, Subject>,
+    endings: Endings,
     commits: BTreeMap<(Id, Id), f64>,
     order: BTreeMap<(Id, Id), f64>,
     today: i64,
@@ -90,21 +123,48 @@ fn hex_id(value: &serde_json::Value) -> Option<Id> {
 }
 
 impl Case {
-    /// From the database at a time.
-    pub fn of(loot: &Loot, now: i64) -> Self {
+    /// From the database and the ledger at a time.
+    pub fn of(loot: &Loot, ledger: &str, now: i64) -> Self {
         let mut persons = BTreeMap::<Id, Person>::new();
         // Who has no link has no subject, which anybody sees.
         for row in loot.table("link") {
-            persons.entry(id(row, "person")).or_default();
+            let person = Person {
+                devices: BTreeMap::new(),
+                acts: BTreeSet::new(),
+                disabled: End::Sealed,
+            };
+            persons.insert(id(row, "person"), person);
         }
-        let mut owners = BTreeMap::new();
+        for row in loot.table("person") {
+            if let Some(person) = persons.get_mut(&id(row, "person")) {
+                person.disabled = match number(row, "active") {
+                    None => End::Sealed,
+                    Some(0) => End::Hidden,
+                    Some(_) => End::Not,
+                };
+            }
+        }
+        let (mut owners, mut names) = (BTreeMap::new(), BTreeSet::new());
         for row in loot.table("device") {
             let (device, person) = (id(row, "device"), id(row, "person"));
             owners.insert(device, person);
+            // Nobody has two laptops of one name: one of them ended.
+            let again = !names.insert((person, format!("{:?}", row.get("name"))));
             if let Some(person) = persons.get_mut(&person) {
-                person.devices.insert(device, number(row, "revoked"));
+                let end = match (row.get("revoked"), number(row, "revoked")) {
+                    (None, _) if again => End::Hidden,
+                    (None, _) => End::Sealed,
+                    (_, None | Some(0)) => End::Not,
+                    (_, Some(1)) => End::Hidden,
+                    (_, Some(day)) => End::On(day),
+                };
+                person.devices.insert(device, end);
             }
         }
+        for line in ledger.lines() {
+            noted(line, &owners, &mut persons);
+        }
+        let mut endings = Endings::default();
         for (table, columns) in [
             ("session", &["created", "seen", "confirmed_at"][..]),
             ("link_token", &["created", "used"][..]),
@@ -134,7 +194,7 @@ impl Case {
                 panic!("an audit row has a body")
             };
             let body: serde_json::Value = serde_json::from_str(body).expect("a body is JSON");
-            audited(&body["row"], &actors, &owners, &mut persons);
+            audited(&body["row"], &actors, &owners, &mut persons, &mut endings);
         }
         let subjects = subjects(loot);
         let routes = subjects
@@ -146,6 +206,7 @@ impl Case {
         Self {
             persons,
             subjects,
+            endings,
             commits,
             order,
             today: now.div_euclid(DAY),
@@ -197,9 +258,9 @@ impl Case {
                 for clue in clues {
                     score += match clue {
                         Clue::Counts => counts(person, subject),
-                        Clue::Ends => ends(person, subject, self.today),
+                        Clue::Ends => ends(person, subject, &self.endings, self.today),
                         Clue::Acts => acts(person, subject),
-                        Clue::Leaving => leaving(person, subject, self.today),
+                        Clue::Leaving => leaving(person, subject, &self.endings, self.today),
                         Clue::Commits => pair(&self.commits),
                         Clue::Order => pair(&self.order),
                     };
@@ -219,28 +280,60 @@ impl Case {
     }
 }
 
-/// One audit row: what it says of a person without a seal.
+/// One line of the ledger: what it says of a device's or an account's end without a seal.
+fn noted(line: &str, owners: &BTreeMap<Id, Id>, persons: &mut BTreeMap<Id, Person>) {
+    let line: serde_json::Value = serde_json::from_str(line).expect("a line is JSON");
+    let (entry, on) = (&line["body"]["entry"], &line["body"]["on"]);
+    let on: jiff::civil::Date = on
+        .as_str()
+        .and_then(|on| on.parse().ok())
+        .expect("a line has a date");
+    let since = on - jiff::civil::date(1970, 1, 1);
+    let on = i64::from(since.get_days());
+    if let Some(device) = hex_id(&entry["revoke"]["device"])
+        && let Some(person) = owners.get(&device).and_then(|it| persons.get_mut(it))
+    {
+        person.devices.insert(device, End::On(on));
+    }
+    if let Some(person) = hex_id(&entry["leaver"]["person"])
+        && let Some(person) = persons.get_mut(&person)
+    {
+        person.disabled = End::On(on);
+    }
+}
+
+/// One audit row: what it says of a person without a seal, or of nobody with a time.
 fn audited(
     row: &serde_json::Value,
     actors: &BTreeMap<Id, Id>,
     owners: &BTreeMap<Id, Id>,
     persons: &mut BTreeMap<Id, Person>,
+    endings: &mut Endings,
 ) {
     let at = row["at"].as_i64().expect("an audit row has a time");
     let actor = hex_id(&row["actor"]["id"]).and_then(|actor| actors.get(&actor).copied());
     if let Some(person) = actor.and_then(|person| persons.get_mut(&person)) {
         person.acts.insert(at);
     }
-    let Some(target) = hex_id(&row["target"]["of"]["id"]) else {
+    let (action, day) = (row["action"].as_str(), at.div_euclid(DAY));
+    match action {
+        Some("device.revoke" | "device.revoke-own") => endings.devices.insert(day),
+        Some("person.disable") => endings.accounts.insert(day),
+        _ => false,
+    };
+    let Some(id) = hex_id(&row["target"]["of"]["id"]) else {
         return;
     };
-    let target = owners.get(&target).copied().unwrap_or(target);
-    let Some(person) = persons.get_mut(&target) else {
+    let whose = owners.get(&id).copied().unwrap_or(id);
+    let Some(person) = persons.get_mut(&whose) else {
         return;
     };
-    match row["action"].as_str() {
-        Some("person.disable") => person.disabled = Some(at.div_euclid(DAY)),
-        // Somebody else acts on them: a link that was asked for, a laptop that was lost.
+    match action {
+        Some("person.disable") => person.disabled = End::On(day),
+        Some("device.revoke" | "device.revoke-own") => {
+            person.devices.insert(id, End::On(day));
+        }
+        // Somebody else acts on them: a link that was asked for.
         _ => {
             person.acts.insert(at);
         }
@@ -292,27 +385,35 @@ fn counts(person: &Person, subject: &Subject) -> f64 {
     routes - 1.5 * real(devices.abs_diff(subject.streams.len()))
 }
 
-fn ends(person: &Person, subject: &Subject, today: i64) -> f64 {
+fn ends(person: &Person, subject: &Subject, endings: &Endings, today: i64) -> f64 {
     let mut score = 0.0;
-    for day in person.devices.values().flatten() {
-        let ended = subject
-            .streams
-            .values()
-            .map(|(_, last)| day - last)
-            .filter(|late| *late >= 0);
-        score += ended.min().map_or(-6.0, |late| 4.0 - 0.4 * real(late));
+    for end in person.devices.values() {
+        let days = end.days(&endings.devices);
+        let fits = days.iter().map(|day| ended(subject, *day));
+        score += fits.reduce(f64::max).unwrap_or(0.0);
     }
-    let live = person
-        .devices
-        .values()
-        .filter(|revoked| revoked.is_none())
-        .count();
+    let count = |of: End| person.devices.values().filter(|end| **end == of).count();
+    let (live, perhaps) = (count(End::Not), count(End::Sealed));
     let fresh = subject
         .streams
         .values()
         .filter(|(_, last)| today - last <= 21)
         .count();
-    score - 0.7 * real(live.abs_diff(fresh))
+    score - 0.7 * real(fresh.abs_diff(fresh.clamp(live, live + perhaps)))
+}
+
+/// How well a stream of a subject's ended on this day, and another began then.
+fn ended(subject: &Subject, day: i64) -> f64 {
+    let late = subject.streams.values().map(|(_, last)| day - last);
+    let end = late
+        .filter(|late| *late >= 0)
+        .min()
+        .map_or(-6.0, |late| 4.0 - 0.4 * real(late));
+    let next = subject.streams.values().map(|(first, _)| first - day);
+    end + match next.filter(|later| *later >= 0).min() {
+        Some(later) if later <= 14 => 2.0 - 0.2 * real(later),
+        _ => 0.0,
+    }
 }
 
 /// People act on days, and in hours, on which they work.
@@ -334,18 +435,75 @@ fn acts(person: &Person, subject: &Subject) -> f64 {
     days.iter().map(on_a_day).sum::<f64>() + person.acts.iter().map(in_an_hour).sum::<f64>()
 }
 
-fn leaving(person: &Person, subject: &Subject, today: i64) -> f64 {
+fn leaving(person: &Person, subject: &Subject, endings: &Endings, today: i64) -> f64 {
     let last = subject.days.last().copied().unwrap_or(0);
+    let gone = if today - last > 21 { 2.0 } else { -2.0 };
     match person.disabled {
-        Some(day) if last > day => -8.0,
-        Some(day) => 6.0 - 0.5 * real(day - last),
-        None if today - last > 21 => -2.0,
-        None => 0.0,
+        End::Sealed => return 0.0,
+        End::Not => return f64::min(-gone, 0.0),
+        End::Hidden | End::On(_) => {}
     }
+    let on = |day: &i64| match day - last {
+        ..0 => -8.0,
+        late => 6.0 - 0.5 * real(late),
+    };
+    let days = person.disabled.days(&endings.accounts);
+    // Whoever is gone makes no evidence now, whenever they went.
+    days.iter().map(on).reduce(f64::max).unwrap_or(gone)
 }
 
 /// A device that syncs does so on the days with evidence.
 fn same_days(synced: &BTreeSet<i64>, evidence: &BTreeSet<i64>) -> f64 {
     real(synced.intersection(evidence).count()) * 2.0
         - real(synced.symmetric_difference(evidence).count()) * 2.0
+}
+
+#[test]
+fn an_end_that_a_row_tells_is_laid_beside_the_evidence_that_ends_then() {
+    let person = |device: u8, end: End, disabled: End| Person {
+        devices: BTreeMap::from([([device; 16], end), ([device + 1; 16], End::Not)]),
+        acts: BTreeSet::new(),
+        disabled,
+    };
+    let subject = |stream: u8, ended: i64, last: i64| Subject {
+        routes: Vec::new(),
+        streams: BTreeMap::from([
+            ([stream; 16], (0, ended)),
+            ([stream + 1; 16], (ended + 1, last)),
+        ]),
+        hours: BTreeSet::new(),
+        days: (0..=last).collect(),
+    };
+    let right = |persons: [Person; 2], subjects: [Subject; 2], endings: Endings| {
+        let ids = |of: [u8; 2]| of.map(|id| [id; 16]);
+        let case = Case {
+            persons: ids([1, 2]).into_iter().zip(persons).collect(),
+            subjects: ids([3, 4]).into_iter().zip(subjects).collect(),
+            endings,
+            commits: BTreeMap::new(),
+            order: BTreeMap::new(),
+            today: 100,
+        };
+        let scores = case.scores(&CLUES, None).scores;
+        (scores[0][0] + scores[1][1]) - (scores[0][1] + scores[1][0])
+    };
+    let all = || Endings {
+        devices: [30, 60].into(),
+        accounts: [70].into(),
+    };
+    let subjects = || [subject(10, 29, 100), subject(20, 59, 100)];
+    let with = |first, second| [person(30, first, End::Not), person(40, second, End::Not)];
+    assert!(right(with(End::On(30), End::On(60)), subjects(), all()) > 5.0);
+    let hidden = right(with(End::Hidden, End::Hidden), subjects(), all());
+    assert!(hidden.abs() < 1e-9, "either may be either: {hidden}");
+    // Who still has both, and whose device ended.
+    let stays = || [subject(10, 29, 100), subject(20, 100, 100)];
+    assert!(right(with(End::Hidden, End::Not), stays(), all()) > 0.5);
+    // Whose account ended, and who is not there any more.
+    let gone = || [subject(10, 29, 69), subject(20, 29, 100)];
+    let leaves = |end| [person(30, End::Not, end), person(40, End::Not, End::Not)];
+    assert!(right(leaves(End::On(70)), gone(), all()) > 5.0);
+    assert!(right(leaves(End::Hidden), gone(), all()) > 5.0);
+    let sealed = || person(30, End::Sealed, End::Sealed);
+    assert!(right([sealed(), sealed()], gone(), all()).abs() < 1e-9);
 }

@@ -491,10 +491,12 @@ impl Life {
         let key = rcgen::KeyPair::generate().expect("a key");
         let csr = rcgen::CertificateParams::default().serialize_request(&key);
         let csr = csr.and_then(|csr| csr.pem()).expect("a request");
+        // As its host is called, which is not what the one was whose place it takes.
+        let before = self.truth.streams.get(&browser.person);
         let name = format!(
             "{}-{}",
             self.workers[number].plan.name.to_lowercase(),
-            at + 1
+            before.map_or(0, BTreeSet::len) + 1
         );
         let start = EnrolStart {
             v: v1::VERSION,

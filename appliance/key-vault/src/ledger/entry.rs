@@ -40,6 +40,53 @@ pub enum Reason {
     Replaced,
 }
 
+/// What [`Entry::Revoke`] seals.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// The device.
+    #[serde(with = "hex::serde")]
+    pub device: [u8; 16],
+    /// Serial numbers of its certificates that have not ended: at most 64, of 1 to 20 bytes each
+    /// (RFC 5280 §4.1.2.2).
+    pub serials: Vec<HexBytes>,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Revocation {
+    /// To be sealed: JSON (RFC 8259), filled up with spaces to a multiple of 256 bytes, so that
+    /// the length of a line is not the length of a device's serial number.
+    ///
+    /// # Errors
+    /// [`Error::Entry`] for too many or too long serial numbers.
+    pub fn to_plain(&self) -> Result<Vec<u8>, Error> {
+        if !self.is_in_bounds() {
+            return Err(Error::Entry);
+        }
+        let mut plain = serde_json::to_vec(self).map_err(|_| Error::Entry)?;
+        plain.resize(plain.len().next_multiple_of(256), b' ');
+        Ok(plain)
+    }
+
+    /// What [`Revocation::to_plain`] made.
+    ///
+    /// # Errors
+    /// [`Error::Entry`] for anything else.
+    pub fn from_plain(plain: &[u8]) -> Result<Self, Error> {
+        let read: Self = serde_json::from_slice(plain).map_err(|_| Error::Entry)?;
+        if read.is_in_bounds() {
+            Ok(read)
+        } else {
+            Err(Error::Entry)
+        }
+    }
+
+    fn is_in_bounds(&self) -> bool {
+        self.serials.len() <= 64 && self.serials.iter().all(|it| (1..=20).contains(&it.0.len()))
+    }
+}
+
 /// What happened. Random ids, numbers and sealed blobs; nothing else fits in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -55,21 +102,17 @@ pub enum Entry {
         /// Device, person, and the sealed link to the subject.
         sealed: HexBytes,
     },
-    /// A device's certificates hold no more.
+    /// A device's certificates hold no more. Kept to the month, and sealed as a whole under
+    /// `k_link`: a day beside a device could be laid beside the end of a subject's stream.
     Revoke {
-        /// The device.
-        #[serde(with = "hex::serde")]
-        device: [u8; 16],
-        /// Serial numbers of its certificates that have not ended.
-        serials: Vec<HexBytes>,
-        /// Why.
-        reason: Reason,
+        /// A [`Revocation`].
+        sealed: HexBytes,
     },
-    /// A person left the organisation.
+    /// A person left the organisation. Kept to the month, and sealed as a whole under `k_link`: a
+    /// day beside a person could be laid beside the end of a subject's evidence.
     Leaver {
-        /// Who.
-        #[serde(with = "hex::serde")]
-        person: [u8; 16],
+        /// The person's id.
+        sealed: HexBytes,
     },
     /// A subject's evidence was erased. The person is not named: an older backup beside
     /// this line would join the two.
@@ -102,27 +145,24 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// What is kept of the time: the day, of an enrolment the first of its month.
+    /// What is kept of the time: the day, of what came to one person the first of its month.
     pub(super) fn date(&self, now: i64) -> Result<Date, Error> {
         let at = jiff::Timestamp::from_second(now).map_err(|_| Error::Entry)?;
         let day = jiff::tz::Offset::UTC.to_datetime(at).date();
-        Ok(if matches!(self, Self::Enrol { .. }) {
-            day.first_of_month()
-        } else {
-            day
+        Ok(match self {
+            Self::Enrol { .. } | Self::Revoke { .. } | Self::Leaver { .. } => day.first_of_month(),
+            _ => day,
         })
     }
 
-    /// Whether numbers are exact in JSON and lists and blobs no longer than they need be.
+    /// Whether numbers are exact in JSON and blobs no longer than they need be.
     pub(super) fn is_in_bounds(&self) -> bool {
         match self {
             Self::Generation { generation: number } | Self::CrlNumber { number, .. } => {
                 *number <= EXACT
             }
-            Self::Revoke { serials, .. } => {
-                serials.len() <= 64 && serials.iter().all(|it| (1..=20).contains(&it.0.len()))
-            }
-            Self::Enrol { sealed } => sealed.0.len() <= 1024,
+            Self::Revoke { sealed } => sealed.0.len() <= 4096,
+            Self::Enrol { sealed } | Self::Leaver { sealed } => sealed.0.len() <= 1024,
             _ => true,
         }
     }
@@ -152,7 +192,7 @@ impl Record {
     pub fn n(&self) -> u64 {
         self.body.n
     }
-    /// When, as `YYYY-MM-DD` in UTC: the day, of an enrolment the first of its month.
+    /// When, as `YYYY-MM-DD` in UTC: the day, of what came to one person the first of its month.
     pub fn on(&self) -> Date {
         self.body.on
     }

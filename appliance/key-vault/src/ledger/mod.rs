@@ -1,8 +1,8 @@
 //! The ledger: what must survive a restore of the database.
 //!
 //! One line an entry, each signed and each naming the hash of the line before it. An
-//! entry holds random ids, numbers and sealed blobs; its date is a day, an enrolment's
-//! a month.
+//! entry holds random ids, numbers and sealed blobs; its date is a day, or the month of
+//! what came to one person (enrolment, revocation, leaving), which is sealed.
 //!
 //! Invariant: when [`Ledger::append`] returns `Ok`, the line is on the disk; when it
 //! returns an error, no reader ever takes anything of it for an entry, but for
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 
-pub use entry::{CrlIssuer, Entry, HexBytes, Reason, Record};
+pub use entry::{CrlIssuer, Entry, HexBytes, Reason, Record, Revocation};
 use lines::Chain;
 use medium::{FileMedium, Medium};
 

@@ -20,12 +20,8 @@ fn signer() -> LedgerSigner {
 }
 
 fn revoke(device: u8) -> Entry {
-    let serials = vec![HexBytes(vec![device; 20])];
-    Entry::Revoke {
-        device: [device; 16],
-        serials,
-        reason: Reason::Lost,
-    }
+    let sealed = HexBytes(vec![device; 284]);
+    Entry::Revoke { sealed }
 }
 
 fn entries() -> Vec<Entry> {
@@ -33,7 +29,9 @@ fn entries() -> Vec<Entry> {
     vec![
         Entry::Enrol { sealed },
         revoke(1),
-        Entry::Leaver { person: [2; 16] },
+        Entry::Leaver {
+            sealed: HexBytes(vec![2; 44]),
+        },
         Entry::Exclude {
             subject: [4; 16],
             out: true,
@@ -88,7 +86,7 @@ fn what_was_appended_is_read_back_in_order() {
 }
 
 #[test]
-fn a_line_tells_the_day_and_an_enrolment_only_the_month() {
+fn a_line_tells_the_day_and_what_came_to_one_person_only_the_month() {
     let dir = tempfile::tempdir().unwrap();
     let opened = open(&filled(dir.path())).unwrap();
     let dates: Vec<_> = opened
@@ -96,9 +94,33 @@ fn a_line_tells_the_day_and_an_enrolment_only_the_month() {
         .iter()
         .map(|it| it.on().to_string())
         .collect();
-    assert_eq!(dates[..3], ["2026-11-24", "2026-11-01", "2026-11-24"]);
+    let (day, month) = ("2026-11-24", "2026-11-01");
+    assert_eq!(dates[..5], [day, month, month, month, day]);
     let text = fs::read_to_string(dir.path().join("ledger.jsonl")).unwrap();
     assert!(!text.contains("13:14") && !text.contains(&NOW.to_string()));
+}
+
+#[test]
+fn a_revocation_is_as_long_whatever_its_serial_number_and_no_longer_than_a_line_takes() {
+    let ended = |serials: &[usize]| Revocation {
+        device: [1; 16],
+        serials: serials.iter().map(|it| HexBytes(vec![7; *it])).collect(),
+        reason: Reason::Lost,
+    };
+    let (short, long) = (ended(&[1]), ended(&[20]));
+    let (plain, other) = (short.to_plain().unwrap(), long.to_plain().unwrap());
+    assert_eq!(plain.len(), other.len());
+    assert_eq!(Revocation::from_plain(&plain).unwrap(), short);
+    let most = ended(&[20; 64]);
+    let plain = most.to_plain().unwrap();
+    let sealed = HexBytes(vec![0; plain.len() + 64]);
+    assert!(Entry::Revoke { sealed }.is_in_bounds());
+    for wrong in [ended(&[21]), ended(&[0]), ended(&[1; 65])] {
+        assert!(matches!(wrong.to_plain(), Err(Error::Entry)));
+        let plain = serde_json::to_vec(&wrong).unwrap();
+        assert!(matches!(Revocation::from_plain(&plain), Err(Error::Entry)));
+    }
+    assert!(matches!(Revocation::from_plain(b"{}"), Err(Error::Entry)));
 }
 
 #[test]
@@ -176,7 +198,7 @@ fn a_line_that_is_missing_doubled_swapped_or_changed_is_named() {
     swapped.swap(2, 3);
     refused(&swapped, 3);
     let mut changed = lines.clone();
-    changed[2] = lines[2].replace("lost", "left");
+    changed[2] = lines[2].replace("\"sealed\":\"01", "\"sealed\":\"02");
     refused(&changed, 3);
     let mut last = lines.clone();
     last[8] = lines[8].replace("\"generation\":2", "\"generation\":3");
@@ -256,11 +278,8 @@ fn a_number_that_does_not_rise_is_refused_and_leaves_no_line() {
         ledger.append(back, NOW),
         Err(Error::NotRising { .. })
     ));
-    let long = Entry::Revoke {
-        device: [1; 16],
-        serials: vec![HexBytes(vec![1; 21])],
-        reason: Reason::Lost,
-    };
+    let sealed = HexBytes(vec![1; 4097]);
+    let long = Entry::Revoke { sealed };
     assert!(matches!(ledger.append(long, NOW), Err(Error::Entry)));
     assert!(matches!(
         ledger.append(revoke(1), i64::MAX),

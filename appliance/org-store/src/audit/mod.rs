@@ -8,16 +8,25 @@
 
 use crate::engine::{Queries, Row, Statements};
 use crate::error::{Doing, Error, Result};
-use crate::policy::Chore;
+use crate::link_key::Sealing;
+use crate::policy::{Action, Chore};
 use crate::store::Store;
-use crate::txn::WriteTxn;
+use crate::txn::{Reader, WriteTxn};
 use crate::{meta, params, sql};
-use audit_log::{AuditRow, ChainedRow, Checkpoint, Head, NodeRow, Signer};
+use audit_log::{Actor, AuditRow, ChainedRow, Checkpoint, Head, NodeRow, Signer, TargetId, Word};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Most rows that are chained in one transaction.
 const AT_A_TIME: u64 = 500;
+
+/// Acts on somebody else's account or device, whose audit row hides on which: it says when, and
+/// that is when their evidence ends.
+const OPENED: [Action; 3] = [
+    Action::RevokeDevice,
+    Action::DisablePerson,
+    Action::EnablePerson,
+];
 
 /// Writes a row, in the transaction of its act.
 pub(crate) fn append(txn: &mut WriteTxn<'_>, node: u16, row: AuditRow) -> Result<()> {
@@ -85,6 +94,36 @@ pub fn list(txn: &mut impl Queries, before: Option<u64>, limit: u64) -> Result<V
         .query(sql!("before"), params![before, limit])
         .doing("list audit rows")?;
     rows.into_iter().map(read).collect()
+}
+
+/// Kind and id of the one thing on which an act was, for a reader of the log: also where it is
+/// sealed and somebody acted on another's account or device. `None` for what a person did with
+/// their own, and where there is no such thing.
+///
+/// # Errors
+/// The link key's.
+pub fn target(txn: &mut impl Reader, row: &AuditRow) -> Result<Option<(Word, [u8; 16])>> {
+    const DOING: &str = "open an audit row's target";
+    if matches!(row.actor(), Actor::Sealed(_)) {
+        return Ok(None);
+    }
+    let opened = OPENED
+        .iter()
+        .any(|action| action.as_str() == row.action().as_str());
+    match row.acted_on() {
+        Some((kind, TargetId::Id(id))) => Ok(Some((kind.clone(), *id))),
+        Some((kind, TargetId::Sealed(sealed))) if opened => {
+            let plain = txn
+                .link_key()
+                .open(Sealing::Actor, &[0; 16], sealed)
+                .doing(DOING)?;
+            let id = <[u8; 16]>::try_from(plain).map_err(|_| Error::Malformed {
+                what: "audit row's target",
+            })?;
+            Ok(Some((kind.clone(), id)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Chained rows from `seq` on, in order: for an export and for a verifier.

@@ -1,8 +1,10 @@
 //! Devices: enrolled machines, on the person's side.
 //!
 //! A device leads to its subject by its route, HMAC(k_link, device), which only the holder of
-//! `k_link` can make. Its dates (month of enrolment, day last seen, end of the certificate) are
-//! sealed: laid beside the hours of a subject's first and last evidence they would name it.
+//! `k_link` can make. Its dates (month of enrolment, days last seen and revoked, end of the
+//! certificate) are sealed: laid beside the hours of a subject's first and last evidence they would
+//! name it. Even that it was revoked is inside the seal, and opened at every sync: a few are, and a
+//! few subjects have a stream that ended.
 //!
 //! Invariant: no row here changes in a sync's transaction (see `tally`).
 
@@ -14,7 +16,7 @@ use crate::page::Page;
 use crate::policy::{Action, Caller, Role};
 use crate::txn::{Party, Reader, WriteTxn};
 use crate::words::read_word;
-use crate::{params, sql};
+use crate::{params, person, sql};
 use kernel::ids::{DeviceId, PersonId, SubjectId};
 
 /// An enrolled machine.
@@ -61,16 +63,29 @@ struct Dates {
     enrolled_month: Day,
     last_seen: Option<Day>,
     not_after: Day,
+    revoked: Option<Day>,
+}
+
+impl From<&Device> for Dates {
+    fn from(device: &Device) -> Self {
+        Self {
+            enrolled_month: device.enrolled_month,
+            last_seen: device.last_seen,
+            not_after: device.not_after,
+            revoked: device.revoked,
+        }
+    }
 }
 
 impl Dates {
     /// Always as long: a length that differs would tell whether a device ever synced.
     fn seal(self, key: &dyn LinkKey, device: DeviceId) -> Result<Vec<u8>> {
-        let mut plain = [0; 24];
+        let mut plain = [0; 32];
         let days = [
             self.enrolled_month,
             self.last_seen.unwrap_or(Day::MIN),
             self.not_after,
+            self.revoked.unwrap_or(Day::MIN),
         ];
         for (to, day) in plain.chunks_exact_mut(8).zip(days) {
             to.copy_from_slice(&day.to_be_bytes());
@@ -88,11 +103,13 @@ impl Dates {
                 .and_then(|b| b.try_into().ok())
                 .map(Day::from_be_bytes)
         };
-        match (day(0), day(8), day(16)) {
-            (Some(enrolled_month), Some(seen), Some(not_after)) => Ok(Self {
+        let some = |day: Day| (day != Day::MIN).then_some(day);
+        match (day(0), day(8), day(16), day(24)) {
+            (Some(enrolled_month), Some(seen), Some(not_after), Some(revoked)) => Ok(Self {
                 enrolled_month,
-                last_seen: (seen != Day::MIN).then_some(seen),
+                last_seen: some(seen),
                 not_after,
+                revoked: some(revoked),
             }),
             _ => Err(Error::Malformed {
                 what: "device's dates",
@@ -110,11 +127,11 @@ fn read(key: &dyn LinkKey, mut row: Row) -> Result<Device> {
     let platform = row.next().doing(DOING)?;
     let serial = row.next().doing(DOING)?;
     let sealed: Vec<u8> = row.next().doing(DOING)?;
-    let revoked = row.next().doing(DOING)?;
     let Dates {
         enrolled_month,
         last_seen,
         not_after,
+        revoked,
     } = Dates::open(key, device, &sealed)?;
     Ok(Device {
         device,
@@ -178,23 +195,30 @@ pub fn count(txn: &mut impl Queries) -> Result<u64> {
 
 struct Known {
     person: PersonId,
-    revoked: Option<Day>,
+    revoked: bool,
     role: Role,
     active: bool,
     actor: [u8; 16],
 }
 
-fn known(txn: &mut impl Queries, device: DeviceId) -> Result<Option<Known>> {
+fn known(txn: &mut impl Reader, device: DeviceId) -> Result<Option<Known>> {
     const DOING: &str = "find a device";
     let rows = txn.query(sql!("party"), params![device]).doing(DOING)?;
     let Some(mut row) = rows.into_iter().next() else {
         return Ok(None);
     };
+    let person = row.next().doing(DOING)?;
+    let sealed: Vec<u8> = row.next().doing(DOING)?;
     Ok(Some(Known {
-        person: row.next().doing(DOING)?,
-        revoked: row.next().doing(DOING)?,
+        person,
+        revoked: Dates::open(txn.link_key(), device, &sealed)?
+            .revoked
+            .is_some(),
         role: read_word(row.next().doing(DOING)?, "role")?,
-        active: row.next().doing(DOING)?,
+        active: {
+            let sealed: Vec<u8> = row.next().doing(DOING)?;
+            person::Dates::open(txn.link_key(), person, &sealed)?.active
+        },
         actor: row.next().doing(DOING)?,
     }))
 }
@@ -246,7 +270,7 @@ fn close_route(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<()> {
 /// The engine's, the link key's.
 pub fn standing(txn: &mut impl Reader, device: DeviceId) -> Result<Standing> {
     Ok(match known(txn, device)? {
-        Some(known) if known.revoked.is_some() || !known.active => Standing::Revoked,
+        Some(known) if known.revoked || !known.active => Standing::Revoked,
         Some(_) => Standing::Good,
         None if route(txn, device)? == Route::Erased => Standing::Erased,
         None => Standing::Unknown,
@@ -256,7 +280,7 @@ pub fn standing(txn: &mut impl Reader, device: DeviceId) -> Result<Standing> {
 /// Refuses what may not sync; gives the device's person otherwise.
 fn admit(txn: &mut impl Reader, device: DeviceId) -> Result<Known> {
     match known(txn, device)? {
-        Some(known) if known.revoked.is_some() || !known.active => Err(Error::Revoked),
+        Some(known) if known.revoked || !known.active => Err(Error::Revoked),
         Some(known) => Ok(known),
         None if route(txn, device)? == Route::Erased => Err(Error::Erased),
         None => Err(Error::not_found(Kind::Device, device)),
@@ -311,6 +335,7 @@ pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId
         enrolled_month: month_of(day_of(new.now)),
         last_seen: None,
         not_after: day_of(new.not_after),
+        revoked: None,
     };
     let sealed = dates.seal(txn.link_key(), new.device)?;
     let values = params![
@@ -342,20 +367,31 @@ pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId
 /// Ends a device's enrolment; `false` if it had ended before. In
 /// [`Action::RevokeOwnDevice`] it has to be the actor's.
 ///
+/// The audit row does not say which device without `k_link`: its time, laid beside the end of a
+/// stream, would name the subject.
+///
 /// # Errors
 /// [`Error::NotFound`] if there is none, or it is somebody else's.
 pub fn revoke(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<bool> {
     let missing = || Error::not_found(Kind::Device, device);
-    let owner = known(txn, device)?.ok_or_else(missing)?.person;
-    if txn.action() == Some(Action::RevokeOwnDevice) && txn.person()? != owner {
+    let now = get(txn, device)?.ok_or_else(missing)?;
+    if txn.action() == Some(Action::RevokeOwnDevice) && txn.person()? != now.person {
         return Err(missing());
     }
-    txn.audit_on("device", *device.as_bytes());
-    let day = day_of(txn.at().unwrap_or_default());
-    let changed = txn
-        .execute(sql!("revoke"), params![device, day])
+    txn.audit_on_sealed("device", *device.as_bytes());
+    if now.revoked.is_some() {
+        return Ok(false);
+    }
+    let dates = Dates {
+        revoked: Some(day_of(txn.at().unwrap_or_default())),
+        ..Dates::from(&now)
+    };
+    let sealed = dates.seal(txn.link_key(), device)?;
+    txn.execute(sql!("set_dates"), params![device, sealed])
         .doing("revoke a device")?;
-    Ok(changed == 1)
+    // The commit's pages show the device beside the act's time, until the log is emptied.
+    txn.wipes = true;
+    Ok(true)
 }
 
 /// Notes a device's next certificate; the one before ends by its date. An [`Action::RenewDevice`].
@@ -372,15 +408,15 @@ pub fn renewed(
     let now = get(txn, device)?.filter(|_| acting == Some(device));
     let now = now.ok_or_else(|| Error::not_found(Kind::Device, device))?;
     let dates = Dates {
-        enrolled_month: now.enrolled_month,
-        last_seen: now.last_seen,
         not_after: day_of(not_after),
+        ..Dates::from(&now)
     };
     let sealed = dates.seal(txn.link_key(), device)?;
     txn.audit_on("device", *device.as_bytes());
     txn.execute(sql!("renew"), params![device, serial, sealed])
-        .doing("renew a device")
-        .map(drop)
+        .doing("renew a device")?;
+    txn.wipes = true;
+    Ok(())
 }
 
 /// Notes the day on which a device was last seen.
@@ -392,9 +428,8 @@ pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result
         return Ok(());
     }
     let dates = Dates {
-        enrolled_month: now.enrolled_month,
         last_seen: Some(day),
-        not_after: now.not_after,
+        ..Dates::from(&now)
     };
     let sealed = dates.seal(txn.link_key(), device)?;
     txn.execute(sql!("set_dates"), params![device, sealed])
@@ -402,16 +437,25 @@ pub(crate) fn seen(txn: &mut WriteTxn<'_>, device: DeviceId, day: Day) -> Result
         .map(drop)
 }
 
-/// Serial numbers and days of revocation, for the revocation list.
+/// Serial numbers, and the first days of the months of revocation, for the revocation list: anybody
+/// may read that, and a day in it would name a subject as well as one in the store.
 ///
 /// # Errors
-/// The engine's.
-pub fn revoked_serials(txn: &mut impl Queries) -> Result<Vec<(Vec<u8>, Day)>> {
+/// The engine's, the link key's.
+pub fn revoked_serials(txn: &mut impl Reader) -> Result<Vec<(Vec<u8>, Day)>> {
     const DOING: &str = "list revoked certificates";
-    let rows = txn.query(sql!("revoked_serials"), params![]).doing(DOING)?;
-    rows.into_iter()
-        .map(|mut row| Ok((row.next().doing(DOING)?, row.next().doing(DOING)?)))
-        .collect()
+    let rows = txn.query(sql!("all_dates"), params![]).doing(DOING)?;
+    let key = txn.link_key();
+    let mut revoked = Vec::new();
+    for mut row in rows {
+        let device = row.next().doing(DOING)?;
+        let serial = row.next().doing(DOING)?;
+        let sealed: Vec<u8> = row.next().doing(DOING)?;
+        if let Some(day) = Dates::open(key, device, &sealed)?.revoked {
+            revoked.push((serial, month_of(day)));
+        }
+    }
+    Ok(revoked)
 }
 
 /// Removes a person's devices; their routes stay, and say that the subject was erased.

@@ -1,4 +1,4 @@
-SELECT d.device, d.person, p.name, d.name, d.platform, d.serial, d.dates, d.revoked
+SELECT d.device, d.person, p.name, d.name, d.platform, d.serial, d.dates
 FROM device d JOIN person p ON p.person = d.person
 WHERE d.person = $1
 ORDER BY d.name, d.device

@@ -1,3 +1,3 @@
-SELECT d.person, d.revoked, p.role, p.active, a.actor
+SELECT d.person, d.dates, p.role, p.dates, a.actor
 FROM device d JOIN person p ON p.person = d.person JOIN actor a ON a.person = d.person
 WHERE d.device = $1

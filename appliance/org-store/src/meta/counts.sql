@@ -1,7 +1,5 @@
 SELECT
     (SELECT COUNT(*) FROM person),
-    (SELECT COUNT(*) FROM device WHERE revoked IS NULL),
-    (SELECT COUNT(*) FROM device WHERE revoked IS NOT NULL),
     (SELECT COUNT(*) FROM subject),
     (SELECT COUNT(*) FROM subject WHERE excluded = 1),
     (SELECT COUNT(*) FROM stream),

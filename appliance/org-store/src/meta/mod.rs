@@ -2,8 +2,8 @@
 
 use crate::engine::{Queries, Statements};
 use crate::error::{Doing, Error, Kind, Result};
-use crate::txn::WriteTxn;
-use crate::{params, sql};
+use crate::txn::{Reader, WriteTxn};
+use crate::{device, params, sql};
 use kernel::ids::StoreId;
 
 /// What a store is.
@@ -108,9 +108,12 @@ pub fn set_ledger(txn: &mut WriteTxn<'_>, n: u64, hash: &[u8; 32]) -> Result<()>
 /// Counts, for status and health.
 ///
 /// # Errors
-/// The engine's.
-pub fn counts(txn: &mut impl Queries, today: crate::Day) -> Result<Counts> {
+/// The engine's, the link key's.
+pub fn counts(txn: &mut impl Reader, today: crate::Day) -> Result<Counts> {
     const DOING: &str = "count what the store holds";
+    let devices = device::count(txn)?;
+    // Whether a device was revoked is in its seal alone.
+    let revoked_devices = device::revoked_serials(txn)?.len() as u64;
     let rows = txn.query(sql!("counts"), params![today]).doing(DOING)?;
     let mut row = rows
         .into_iter()
@@ -119,8 +122,8 @@ pub fn counts(txn: &mut impl Queries, today: crate::Day) -> Result<Counts> {
     let mut next = || row.next::<u64>().doing(DOING);
     Ok(Counts {
         people: next()?,
-        devices: next()?,
-        revoked_devices: next()?,
+        devices: devices.saturating_sub(revoked_devices),
+        revoked_devices,
         subjects: next()?,
         excluded: next()?,
         streams: next()?,

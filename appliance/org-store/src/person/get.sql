@@ -1,3 +1,3 @@
-SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.active, p.dates
+SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.dates
 FROM person p JOIN actor a ON a.person = p.person
 WHERE p.person = $1

@@ -1,1 +1,1 @@
-INSERT INTO person (person, issuer, sub, name, email, role, active) VALUES ($1, $2, $3, $4, $5, $6, 1)
+INSERT INTO person (person, issuer, sub, name, email, role, dates) VALUES ($1, $2, $3, $4, $5, $6, $7)

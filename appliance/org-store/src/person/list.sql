@@ -1,4 +1,4 @@
-SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.active, p.dates
+SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.dates
 FROM person p JOIN actor a ON a.person = p.person
 ORDER BY p.name, p.person
 LIMIT $1 OFFSET $2

@@ -111,11 +111,11 @@ fn read(key: &dyn LinkKey, mut row: Row) -> Result<Person> {
     let name = row.next().doing(DOING)?;
     let email = row.next().doing(DOING)?;
     let role = read_word(row.next().doing(DOING)?, "role")?;
-    let active = row.next().doing(DOING)?;
-    let sealed: Option<Vec<u8>> = row.next().doing(DOING)?;
-    let last_sign_in = sealed
-        .map(|sealed| opened(key, person, &sealed))
-        .transpose()?;
+    let sealed: Vec<u8> = row.next().doing(DOING)?;
+    let Dates {
+        last_sign_in,
+        active,
+    } = Dates::open(key, person, &sealed)?;
     Ok(Person {
         person,
         actor,
@@ -129,15 +129,49 @@ fn read(key: &dyn LinkKey, mut row: Row) -> Result<Person> {
     })
 }
 
-fn opened(key: &dyn LinkKey, person: PersonId, sealed: &[u8]) -> Result<Day> {
-    let plain = key.open(Sealing::PersonDates, person.as_bytes(), sealed);
-    let day = plain
-        .doing("open an account's dates")?
-        .try_into()
-        .map(Day::from_be_bytes);
-    day.map_err(|_| Error::Malformed {
-        what: "account's dates",
-    })
+/// What is inside an account's seal. That it is switched off is there, too: a few are, and a few
+/// subjects have no evidence any more.
+#[derive(Clone, Copy)]
+pub(crate) struct Dates {
+    last_sign_in: Option<Day>,
+    pub(crate) active: bool,
+}
+
+impl Dates {
+    /// Always as long.
+    fn seal(self, key: &dyn LinkKey, person: PersonId) -> Result<Vec<u8>> {
+        let mut plain = [0; 9];
+        plain[0] = self.active.into();
+        plain[1..].copy_from_slice(&self.last_sign_in.unwrap_or(Day::MIN).to_be_bytes());
+        key.seal(Sealing::PersonDates, person.as_bytes(), &plain)
+            .doing("seal an account's dates")
+    }
+
+    pub(crate) fn open(key: &dyn LinkKey, person: PersonId, sealed: &[u8]) -> Result<Self> {
+        let plain = key.open(Sealing::PersonDates, person.as_bytes(), sealed);
+        let plain = plain.doing("open an account's dates")?;
+        match plain.split_first() {
+            Some((active @ (0 | 1), day)) if day.len() == 8 => {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(day);
+                let day = Day::from_be_bytes(bytes);
+                Ok(Self {
+                    last_sign_in: (day != Day::MIN).then_some(day),
+                    active: *active == 1,
+                })
+            }
+            _ => Err(Error::Malformed {
+                what: "account's dates",
+            }),
+        }
+    }
+}
+
+fn set_dates(txn: &mut WriteTxn<'_>, person: PersonId, dates: Dates) -> Result<()> {
+    let sealed = dates.seal(txn.link_key(), person)?;
+    txn.execute(sql!("set_dates"), params![person, sealed])
+        .doing("note an account's dates")
+        .map(drop)
 }
 
 fn found(
@@ -170,7 +204,8 @@ fn must(txn: &mut impl Reader, person: PersonId) -> Result<Person> {
 /// The engine's, the link key's.
 pub fn by_email(txn: &mut impl Reader, email: &str) -> Result<Option<Person>> {
     let rows = txn.query(sql!("by_email"), params![email]);
-    Ok(found(txn, rows)?.pop())
+    let found = found(txn, rows)?.into_iter();
+    Ok(found.min_by_key(|person| !person.active))
 }
 
 /// An account with this very name.
@@ -187,8 +222,15 @@ pub fn by_name(txn: &mut impl Reader, name: &str) -> Result<Option<Person>> {
 /// # Errors
 /// The engine's, the link key's.
 pub fn any_admin(txn: &mut impl Reader) -> Result<Option<Person>> {
-    let rows = txn.query(sql!("any_admin"), params![]);
-    Ok(found(txn, rows)?.pop())
+    Ok(admins(txn)?.into_iter().next())
+}
+
+/// Administrators whose accounts are switched on.
+fn admins(txn: &mut impl Reader) -> Result<Vec<Person>> {
+    let rows = txn.query(sql!("admins"), params![]);
+    let mut admins = found(txn, rows)?;
+    admins.retain(|admin| admin.active);
+    Ok(admins)
 }
 
 /// A part of all accounts, by name.
@@ -288,7 +330,20 @@ fn insert(
     role: Role,
 ) -> Result<Person> {
     check_text(name, "a name", 200)?;
-    let values = params![fresh.person, issuer, sub, name, email, role.as_str()];
+    let dates = Dates {
+        last_sign_in: None,
+        active: true,
+    };
+    let sealed = dates.seal(txn.link_key(), fresh.person)?;
+    let values = params![
+        fresh.person,
+        issuer,
+        sub,
+        name,
+        email,
+        role.as_str(),
+        sealed
+    ];
     txn.execute(sql!("insert"), values)
         .doing("store an account")?;
     let values = params![fresh.actor, fresh.person];
@@ -303,15 +358,11 @@ fn begin(txn: &mut WriteTxn<'_>, person: &Person) -> Result<()> {
         return Err(Error::Disabled);
     }
     txn.act_as(person.person, person.actor, person.role);
-    let day = day_of(txn.at().unwrap_or_default()).to_be_bytes();
-    let sealed = txn
-        .link_key()
-        .seal(Sealing::PersonDates, person.person.as_bytes(), &day);
-    let sealed = sealed.doing("seal an account's dates")?;
-    let values = params![person.person, sealed];
-    txn.execute(sql!("set_dates"), values)
-        .doing("note a sign-in")
-        .map(drop)
+    let dates = Dates {
+        last_sign_in: Some(day_of(txn.at().unwrap_or_default())),
+        active: true,
+    };
+    set_dates(txn, person.person, dates)
 }
 
 /// Signs in whom an identity provider vouches for; makes the account at the first time, and keeps
@@ -391,13 +442,8 @@ pub fn create_local(
 
 fn keep_an_admin(txn: &mut WriteTxn<'_>, person: &Person) -> Result<()> {
     let is_one = person.active && person.role == Role::Admin;
-    let others: u64 = crate::one(
-        txn,
-        sql!("other_admins"),
-        params![person.person],
-        "count administrators",
-    )?;
-    if is_one && others == 0 {
+    let others = admins(txn)?;
+    if is_one && others.iter().all(|other| other.person == person.person) {
         Err(Error::LastAdmin)
     } else {
         Ok(())
@@ -420,7 +466,8 @@ pub fn set_role(txn: &mut WriteTxn<'_>, person: PersonId, role: Role) -> Result<
 }
 
 /// Switches an account on or off, which ends its sessions; `false` if it was so. Its devices do
-/// not sync while it is off.
+/// not sync while it is off. The audit row does not say whose it was without `k_link`: its time,
+/// laid beside the end of a subject's evidence, would name the subject.
 ///
 /// # Errors
 /// [`Error::NotFound`], [`Error::LastAdmin`].
@@ -430,9 +477,18 @@ pub fn set_active(txn: &mut WriteTxn<'_>, person: PersonId, active: bool) -> Res
         keep_an_admin(txn, &now)?;
         session::delete_of(txn, person)?;
     }
-    txn.audit_on("person", *person.as_bytes());
-    let changed = txn.execute(sql!("set_active"), params![person, active]);
-    Ok(changed.doing("switch an account")? == 1)
+    txn.audit_on_sealed("person", *person.as_bytes());
+    if now.active == active {
+        return Ok(false);
+    }
+    let dates = Dates {
+        last_sign_in: now.last_sign_in,
+        active,
+    };
+    set_dates(txn, person, dates)?;
+    // The commit's pages show the account beside the act's time, until the log is emptied.
+    txn.wipes = true;
+    Ok(true)
 }
 
 /// Removes an account with everything that its person left: sessions, devices, link and evidence.

@@ -5,9 +5,9 @@
 use crate::engine::{Queries, Statements};
 use crate::error::{Doing, Error, Kind, Result};
 use crate::policy::Role;
-use crate::txn::WriteTxn;
+use crate::txn::{Reader, WriteTxn};
 use crate::words::read_word;
-use crate::{params, sql};
+use crate::{params, person, sql};
 use kernel::ids::PersonId;
 
 /// A session that begins.
@@ -78,14 +78,14 @@ pub fn create(txn: &mut WriteTxn<'_>, new: &NewSession) -> Result<()> {
 /// The session with a hash, unless it is over or its account is switched off.
 ///
 /// # Errors
-/// The engine's.
-pub fn find(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<Option<Session>> {
+/// The engine's, the link key's.
+pub fn find(txn: &mut impl Reader, hash: &[u8; 32], now: i64) -> Result<Option<Session>> {
     const DOING: &str = "find a session";
     let rows = txn.query(sql!("find"), params![hash, now]).doing(DOING)?;
     let Some(mut row) = rows.into_iter().next() else {
         return Ok(None);
     };
-    Ok(Some(Session {
+    let session = Session {
         person: row.next().doing(DOING)?,
         name: row.next().doing(DOING)?,
         email: row.next().doing(DOING)?,
@@ -97,7 +97,10 @@ pub fn find(txn: &mut impl Queries, hash: &[u8; 32], now: i64) -> Result<Option<
         confirmed_at: row.next().doing(DOING)?,
         confirmed_by: row.next().doing(DOING)?,
         expires: row.next().doing(DOING)?,
-    }))
+    };
+    let sealed: Vec<u8> = row.next().doing(DOING)?;
+    let dates = person::Dates::open(txn.link_key(), session.person, &sealed)?;
+    Ok(dates.active.then_some(session))
 }
 
 /// Notes that it was used. A [`Chore::TouchSession`](crate::Chore::TouchSession).

@@ -58,6 +58,8 @@ impl Store {
             for (device, day) in &tally.seen {
                 device::seen(txn, *device, *day)?;
             }
+            // Which rows changed, beside the pushes of the hour before, until the log is emptied.
+            txn.wipes |= !tally.seen.is_empty();
             for (day, syncs) in &tally.syncs {
                 txn.execute(sql!("add"), params![*day, *syncs])
                     .doing("count syncs")?;

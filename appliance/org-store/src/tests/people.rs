@@ -426,6 +426,16 @@ async fn a_person_revokes_their_own_device_and_an_administrator_any() {
         .await
         .unwrap();
     assert_eq!(serials.len(), 2);
+    for (_, month) in serials {
+        assert_eq!(month, MONDAY / DAY - 4, "1 January: a list has no day");
+    }
+    let found = site
+        .store
+        .read(move |txn| device::get(txn, grace.device))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.revoked, Some(MONDAY / DAY), "who holds k_link");
 }
 
 #[tokio::test]

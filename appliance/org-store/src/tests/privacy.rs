@@ -97,7 +97,7 @@ async fn a_sealed_length_says_nothing() {
     organisation(&mut site).await;
     site.engineer("never-synced", MONDAY).await;
     let (text, _) = site.dump();
-    for (table, column) in [("device|", 6), ("person|", 8), ("link|", 2)] {
+    for (table, column) in [("device|", 6), ("person|", 7), ("link|", 2)] {
         let lengths: BTreeSet<_> = text
             .lines()
             .filter(|line| line.starts_with(table))
@@ -142,6 +142,124 @@ async fn acts_on_ones_own_graph_and_devices_hide_who_and_when() {
         ] {
             assert!(!body.contains(&hex::encode(id)), "{body}");
         }
+    }
+}
+
+/// The bodies of the audit rows that these actions left.
+async fn bodies(site: &Site, actions: &[&str]) -> Vec<audit_log::NodeRow> {
+    let rows = site.audit().await.into_iter().map(|row| row.entry);
+    rows.filter(|entry| actions.contains(&entry.row.action().as_str()))
+        .collect()
+}
+
+#[tokio::test]
+async fn what_an_administrator_did_to_somebody_tells_when_and_not_to_whom() {
+    let mut site = Site::new();
+    let admin = site.sign_in("root", Role::Admin, MONDAY).await;
+    let ada = site.engineer("ada", MONDAY).await;
+    let at = MONDAY + 4_321;
+    let act = |action| Act::new(confirmed(admin.person, at), action, at);
+    site.store
+        .write(act(Action::RevokeDevice), move |txn| {
+            device::revoke(txn, ada.device)
+        })
+        .await
+        .unwrap();
+    for (action, active) in [(Action::DisablePerson, false), (Action::EnablePerson, true)] {
+        site.store
+            .write(act(action), move |txn| {
+                person::set_active(txn, ada.person, active)
+            })
+            .await
+            .unwrap();
+    }
+    let rows = bodies(&site, &["device.revoke", "person.disable", "person.enable"]).await;
+    assert_eq!(rows.len(), 3);
+    for (row, (kind, id)) in rows.into_iter().zip([
+        ("device", *ada.device.as_bytes()),
+        ("person", *ada.person.as_bytes()),
+        ("person", *ada.person.as_bytes()),
+    ]) {
+        assert_eq!(row.row.actor(), &audit_log::Actor::Id(admin.actor));
+        assert_eq!(row.row.at(), at);
+        let body = row.canonical().unwrap();
+        assert!(!body.contains(&hex::encode(id)), "{body}");
+        // Who holds k_link reads it.
+        let opened = site
+            .store
+            .read(move |txn| audit::target(txn, &row.row))
+            .await
+            .unwrap();
+        assert_eq!(opened, Some((audit_log::Word::fixed(kind), id)));
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_did_with_their_own_is_opened_for_no_reader_of_the_log() {
+    let mut site = Site::new();
+    let ada = site.engineer("ada", MONDAY).await;
+    let act = Act::new(by(ada.person), Action::RevokeOwnDevice, MONDAY);
+    site.store
+        .write(act, move |txn| device::revoke(txn, ada.device))
+        .await
+        .unwrap();
+    for row in bodies(&site, &["device.approve", "device.revoke-own"]).await {
+        assert!(row.row.acted_on().is_some());
+        let opened = site
+            .store
+            .read(move |txn| audit::target(txn, &row.row))
+            .await;
+        assert_eq!(opened.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_k_link_tells_that_a_device_or_an_account_ended_and_no_row_moves() {
+    let mut site = Site::new();
+    let people = organisation(&mut site).await;
+    site.store.compact().await.unwrap();
+    let places = |raw: &[u8]| {
+        let devices = people.iter().map(|who| *who.device.as_bytes());
+        let persons = people.iter().map(|who| *who.person.as_bytes());
+        let at = |key: [u8; 16]| raw.windows(16).position(|window| window == key);
+        devices.chain(persons).map(at).collect::<Vec<_>>()
+    };
+    // Rows without what is sealed, which is another each time, and the seals' lengths.
+    let rows = |text: &str| {
+        let mut rows = Vec::new();
+        for line in text
+            .lines()
+            .filter(|l| l.starts_with("device|") || l.starts_with("person|"))
+        {
+            let (plain, dates) = line.rsplit_once('|').unwrap();
+            rows.push((plain.to_owned(), dates.len()));
+        }
+        rows
+    };
+    let before = (places(&raw(&site.path())), rows(&site.dump().0));
+    assert!(before.0.iter().all(Option::is_some) && before.1.len() == 2 * people.len());
+    let second = people[1].device;
+    let act = Act::new(Actor::Console, Action::RevokeDevice, MONDAY + 50 * DAY);
+    site.store
+        .write(act, move |txn| device::revoke(txn, second))
+        .await
+        .unwrap();
+    let third = people[2];
+    let act = Act::new(Actor::Console, Action::DisablePerson, MONDAY + 50 * DAY);
+    site.store
+        .write(act, move |txn| person::set_active(txn, third.person, false))
+        .await
+        .unwrap();
+    site.store.chore(Chore::Expire, |_| Ok(())).await.unwrap();
+    let log = std::fs::metadata(site.path().with_extension("db-wal")).unwrap();
+    assert_eq!(log.len(), 0, "their commits are not left in the log");
+    let after = (places(&raw(&site.path())), rows(&site.dump().0));
+    assert_eq!(after, before);
+    let counts = site.store.counts(MONDAY).await.unwrap();
+    assert_eq!((counts.devices, counts.revoked_devices), (4, 1));
+    for device in [second, third.device] {
+        let standing = site.store.read(move |txn| device::standing(txn, device));
+        assert_eq!(standing.await.unwrap(), device::Standing::Revoked);
     }
 }
 

@@ -1,0 +1,1 @@
+SELECT device, serial, dates FROM device ORDER BY serial

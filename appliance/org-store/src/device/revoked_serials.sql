@@ -1,1 +1,0 @@
-SELECT serial, revoked FROM device WHERE revoked IS NOT NULL ORDER BY serial

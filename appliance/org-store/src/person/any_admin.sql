@@ -1,5 +1,0 @@
-SELECT p.person, a.actor, p.issuer, p.sub, p.name, p.email, p.role, p.active, p.dates
-FROM person p JOIN actor a ON a.person = p.person
-WHERE p.role = 'admin' AND p.active = 1
-ORDER BY p.person
-LIMIT 1

@@ -1,1 +1,0 @@
-SELECT COUNT(*) FROM person WHERE role = 'admin' AND active = 1 AND person <> $1

@@ -1,1 +1,0 @@
-UPDATE person SET active = $2 WHERE person = $1 AND active <> $2
