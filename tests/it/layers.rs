@@ -202,13 +202,19 @@ fn no_second_tls_or_crypto_stack_is_built() {
 }
 
 #[test]
-fn every_crate_comes_from_the_registry_or_from_here() {
+fn every_crate_comes_from_the_one_registry_or_from_here() {
     let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is here");
-    let foreign: Vec<_> = lock
+    let sources: BTreeSet<_> = lock
         .lines()
-        .filter(|line| line.starts_with("source = ") && !line.contains("crates.io-index"))
+        .filter_map(|line| line.strip_prefix("source = "))
         .collect();
-    assert_eq!(foreign, Vec::<&str>::new());
+    assert_eq!(sources.len(), 1, "{sources:?}");
+    assert!(
+        sources
+            .iter()
+            .all(|source| source.starts_with("\"registry+")),
+        "{sources:?}"
+    );
 }
 
 /// Seen: without threads in OpenSSL, two threads inside SQLCipher corrupt memory.
