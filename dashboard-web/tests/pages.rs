@@ -461,16 +461,10 @@ fn a_member_sees_no_way_into_the_administration() {
 }
 
 #[test]
-fn a_concept_without_a_row_says_why_and_what_comes() {
-    let words = text(&page("concept-left-out"));
-    assert!(
-        words.contains("There is no figure for PostgreSQL advisory locks: too few people met it.")
-    );
-    assert!(words.contains("They are part of a broader concept’s row: Concurrency in PostgreSQL"));
-    let words = text(&page("concept-no-snapshot"));
-    assert!(
-        words.contains("There is no figure for PostgreSQL advisory locks yet."),
-        "{words}"
-    );
-    assert!(words.contains("Below ten counted people there are none at all."));
+fn a_concept_without_a_row_of_its_own_leads_to_its_parts() {
+    let made_of_parts = page("concept-made-of-parts");
+    assert!(made_of_parts.contains("has no figure of its own. Its parts have."));
+    assert!(made_of_parts.contains("<dt>Its parts</dt>"));
+    assert!(!made_of_parts.contains("too few people met it"));
+    assert!(page("concept-left-out").contains("too few people met it"));
 }

@@ -40,6 +40,8 @@ pub struct ConceptPage {
     pub needs: Vec<Neighbour>,
     /// The concepts that name it as a prerequisite.
     pub builds: Vec<Neighbour>,
+    /// The narrower concepts that it is made of.
+    pub parts: Vec<Neighbour>,
     /// What knowing it means: the catalogue's facts.
     pub facts: Vec<Fact>,
     /// Where the concept itself comes from: "PostgreSQL manual 13.3.5".
@@ -205,10 +207,17 @@ impl ConceptPage {
             Standing::LeftOut { .. } if self.snapshot.is_none() => {
                 format!("There is no figure for {title} yet.")
             }
+            Standing::LeftOut { .. } if self.has_figures_in_parts() => {
+                format!("{title} has no figure of its own. Its parts have.")
+            }
             Standing::LeftOut { .. } => {
                 format!("There is no figure for {title}: too few people met it.")
             }
         }
+    }
+
+    fn has_figures_in_parts(&self) -> bool {
+        self.parts.iter().any(|part| part.cell.is_some())
     }
 
     fn tiles(&self) -> Vec<Tile> {
@@ -309,12 +318,14 @@ impl ConceptPage {
             }),
             Standing::LeftOut { into } => Some(Withheld {
                 title: "Left out.".to_owned(),
-                text: if into.is_some() {
+                text: if self.has_figures_in_parts() {
+                    "Fewer than five of the counted people met it outside of its parts, which are listed below.".to_owned()
+                } else if into.is_some() {
                     "Fewer than five of the counted people met it. They are part of a broader concept’s row:".to_owned()
                 } else {
                     "Fewer than five of the counted people met it, so it has no row.".to_owned()
                 },
-                into: into.clone(),
+                into: into.clone().filter(|_| !self.has_figures_in_parts()),
             }),
             Standing::Published { .. } => None,
         }

@@ -19,8 +19,8 @@ use dashboard_web::pages::message::{LinkGone, MessagePage};
 use dashboard_web::{Error, Link, Role, Room, Shell, SignedIn, paths};
 use jiff::civil::date;
 use organisation::{
-    after_leaving, bound, bounds, concept, left_out, no_snapshot, overview, previous, rows,
-    snapshot, too_few, withheld, withheld_long,
+    after_leaving, bound, bounds, concept, left_out, made_of_parts, no_snapshot, overview,
+    previous, rows, snapshot, too_few, withheld, withheld_long,
 };
 use person::{enrolment, link, me, me_empty, me_left_out, me_long, sign_in};
 
@@ -155,6 +155,7 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
     add("concept-withheld", withheld().render())?;
     add("concept-band", after_leaving().render())?;
     add("concept-left-out", left_out().render())?;
+    add("concept-made-of-parts", made_of_parts().render())?;
     add("concept-no-snapshot", no_snapshot().render())?;
     add("concept-withheld-long", withheld_long().render())?;
     add("concept-bound", bound().render())?;

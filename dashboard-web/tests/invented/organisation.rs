@@ -292,6 +292,7 @@ pub(super) fn concept() -> ConceptPage {
             near("pg-leader-election", "Leader election with advisory locks", None, Some(Cell::Few)),
             near("pg-migration-locking-with-a-very-long-name", "Locks around migrations", None, None),
         ],
+        parts: Vec::new(),
         facts: vec![
             fact("The database gives the lock no meaning. It works only if every writer asks for it."),
             fact("A session-level lock survives a rollback. It ends when it is released or the session does."),
@@ -315,6 +316,15 @@ pub(super) fn left_out() -> ConceptPage {
         source: None,
         parent: None,
         ..concept()
+    }
+}
+
+/// What few met by itself, and many met in its parts.
+pub(super) fn made_of_parts() -> ConceptPage {
+    let whole = concept();
+    ConceptPage {
+        parts: whole.needs.clone(),
+        ..left_out()
     }
 }
 

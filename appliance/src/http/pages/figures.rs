@@ -146,6 +146,11 @@ pub async fn concept(
             .filter(|other| other.prerequisites.iter().any(|p| p.slug == concept.slug))
             .map(|other| neighbour(latest, &other.slug, None))
             .collect(),
+        parts: catalogue
+            .children(&concept.slug)
+            .into_iter()
+            .map(|part| neighbour(latest, &part.slug, None))
+            .collect(),
         facts: facts(concept),
         source: concept.source.clone(),
     };
