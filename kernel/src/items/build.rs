@@ -2,22 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use sha2::{Digest, Sha256};
-
 use super::check::check_in;
 use super::draw::Draw;
-use super::{Code, Error, Form, How, Item, ItemAddress, OptionText, Provenance};
+use super::made::{Claim, Made, Placed, live};
+use super::{Error, Form, Item, ItemAddress};
 use crate::catalogue::lint::text;
-use crate::catalogue::load::fill;
-use crate::catalogue::{
-    Answer, Aspect, Catalogue, Concept, CuratedItem, ExpectedCase, ItemKind, Template,
-};
-use crate::delta::AnswerKind;
+use crate::catalogue::{Aspect, Catalogue, Concept, CuratedItem, ItemKind, Template};
 use crate::ids::Slug;
 
 /// Forms and their shares. Curated items come on top of the format's mix,
 /// which is one of assembled items.
-const MIX: [(Form, u32); 6] = [
+pub const MIX: [(Form, u32); 6] = [
     (Form::Ask, 40),
     (Form::Spot, 25),
     (Form::Reply, 15),
@@ -26,17 +21,12 @@ const MIX: [(Form, u32); 6] = [
     (Form::Curated, 20),
 ];
 
+/// Of a hundred notes, how many end rightly.
+pub(super) const RIGHT_NOTES: usize = 30;
 /// Items drawn before it is said that none is left.
 const TRIES: usize = 512;
 /// Options drawn before a key of another rank by length is taken.
 const LENGTH_TRIES: usize = 40;
-
-/// Stems of the forms that have no scene.
-pub(super) const SPOT_STEM: &str =
-    "An agent explains its change with four claims. Which one is WRONG?";
-pub(super) const REPLY_STEM: &str = "A note in the change says this. How should it end?";
-pub(super) const COMPLETE_STEM: &str = "How does this sentence end correctly?";
-pub(super) const AGREE: &str = "It is right as it stands";
 
 /// Makes the item of this concept and seed.
 ///
@@ -67,30 +57,6 @@ pub(super) fn askable<'a>(catalogue: &'a Catalogue, slug: &Slug) -> Result<&'a C
     } else {
         Err(Error::NotAskable(slug.clone()))
     }
-}
-
-/// Positions and texts of the answers that are still shown.
-pub(super) fn live(list: &[Answer]) -> Vec<(usize, &Answer)> {
-    list.iter()
-        .enumerate()
-        .filter(|(_, a)| !a.retired)
-        .collect()
-}
-
-/// `lead` and answer as a sentence.
-pub(super) fn claim(lead: &str, answer: &Answer) -> String {
-    format!("{lead} {}.", answer.text)
-}
-
-/// Name of a template's case within an address: names hold code, so a part of
-/// their hash stands for them.
-pub(super) fn case_id(case: &ExpectedCase) -> String {
-    hex::encode(&Sha256::digest(case.name.as_bytes())[..6])
-}
-
-/// Code as it is shown.
-pub(super) fn shown_code(code: &str) -> String {
-    code.trim_matches('\n').to_owned()
 }
 
 /// What items may be made of.
@@ -165,10 +131,10 @@ impl<'a> Maker<'a> {
     }
 
     fn of_form(&self, form: Form, draw: &mut Draw) -> Option<Item> {
-        match form {
+        let made = match form {
             Form::Curated => {
                 let item = *draw.pick(&self.curated)?;
-                self.curated_item(item, draw)
+                return self.curated_item(item, draw);
             }
             Form::Template => {
                 let template = *draw.pick(&self.templates)?;
@@ -176,7 +142,7 @@ impl<'a> Maker<'a> {
             }
             Form::Ask => {
                 let aspect = *draw.pick(&self.aspects)?;
-                self.ask(aspect, draw)
+                ask(aspect, draw)
             }
             Form::Spot | Form::Reply | Form::Complete => {
                 let mut fit = self.aspects.clone();
@@ -185,93 +151,36 @@ impl<'a> Maker<'a> {
                 let lead = aspect.lead.as_deref()?;
                 match form {
                     Form::Spot => self.spot(aspect, lead, draw),
-                    Form::Reply => self.reply(aspect, lead, draw),
-                    _ => self.complete(aspect, lead, draw),
+                    Form::Reply => reply(aspect, lead, draw),
+                    _ => complete(aspect, lead, draw),
                 }
             }
-        }
-    }
-
-    fn ask(&self, aspect: &Aspect, draw: &mut Draw) -> Option<Item> {
-        let scene = draw.below(aspect.scenes.len());
-        let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
-        let parts = format!("s{scene}/r{}/{}", right.0, positions(&wrong));
-        let mut item = self.blank(aspect, Form::Ask, &parts);
-        item.stem = format!("{} {}", aspect.scenes.get(scene)?, aspect.question);
-        item.code = match (&aspect.code, &aspect.lang) {
-            (Some(code), Some(lang)) => Some(Code {
-                lang: lang.clone(),
-                text: shown_code(code),
-            }),
-            _ => None,
         };
-        item.options = plain(right, &wrong);
-        self.finish(item, draw)
+        self.finish(&made?, draw)
     }
 
-    fn complete(&self, aspect: &Aspect, lead: &str, draw: &mut Draw) -> Option<Item> {
-        let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
-        let parts = format!("r{}/{}", right.0, positions(&wrong));
-        let mut item = self.blank(aspect, Form::Complete, &parts);
-        item.stem = COMPLETE_STEM.to_owned();
-        item.quote = Some(format!("{lead} …"));
-        item.options = plain(right, &wrong);
-        self.finish(item, draw)
-    }
-
-    fn reply(&self, aspect: &Aspect, lead: &str, draw: &mut Draw) -> Option<Item> {
-        let ending =
-            |answer: &Answer, key: bool| option(&format!("… {}", answer.text), &answer.why, key);
-        let (shown, parts, options);
-        if draw.below(100) < 30 {
-            let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
-            shown = right.1;
-            parts = format!("r{}/{}", right.0, positions(&wrong));
-            let mut list = vec![option(AGREE, &shown.why, true)];
-            list.extend(wrong.iter().map(|(_, w)| ending(w, false)));
-            options = list;
-        } else {
-            let (at, tempting) = tempting(aspect, draw)?;
-            let (right, wrong) = sound_draw(aspect, 2, Some(at), draw)?;
-            shown = tempting;
-            parts = format!("w{at}/r{}/{}", right.0, positions(&wrong));
-            let mut list = vec![option(AGREE, &shown.why, false), ending(right.1, true)];
-            list.extend(wrong.iter().map(|(_, w)| ending(w, false)));
-            options = list;
-        }
-        let mut item = self.blank(aspect, Form::Reply, &parts);
-        item.stem = REPLY_STEM.to_owned();
-        item.quote = Some(claim(lead, shown));
-        item.options = options;
-        self.finish(item, draw)
-    }
-
-    fn spot(&self, aspect: &Aspect, lead: &str, draw: &mut Draw) -> Option<Item> {
-        let (at, wrong) = tempting(aspect, draw)?;
-        let others: Vec<(&Aspect, &str)> = self
-            .concept
-            .aspects
-            .iter()
-            .filter(|a| !a.retired && a.id != aspect.id)
-            .filter_map(|a| Some((a, a.lead.as_deref()?)))
-            .collect();
-        let mut options = vec![option(&claim(lead, wrong), &wrong.why, true)];
-        let mut shown = Vec::new();
+    fn spot(&self, aspect: &'a Aspect, lead: &'a str, draw: &mut Draw) -> Option<Made<'a>> {
+        let wrong = tempting(aspect, draw)?;
+        let others = claimants(self.concept, aspect);
+        let mut claims = Vec::new();
         for other in draw.sample(others.len(), 3) {
-            let (other, lead) = others[other];
-            let (position, right) = *draw.pick(&live(&other.right))?;
-            shown.push(format!("{}.r{position}", other.id));
-            options.push(option(&claim(lead, right), &right.why, false));
+            let (aspect, lead) = others[other];
+            let right = *draw.pick(&live(&aspect.right))?;
+            claims.push(Claim {
+                aspect,
+                lead,
+                right,
+            });
         }
-        shown.sort_unstable();
-        let parts = format!("w{at}/{}", shown.join("+"));
-        let mut item = self.blank(aspect, Form::Spot, &parts);
-        item.stem = SPOT_STEM.to_owned();
-        item.options = options;
-        self.finish(item, draw)
+        Some(Made::Spot {
+            aspect,
+            lead,
+            wrong,
+            claims,
+        })
     }
 
-    fn template(&self, template: &Template, draw: &mut Draw) -> Option<Item> {
+    fn template(&self, template: &'a Template, draw: &mut Draw) -> Option<Made<'a>> {
         let aspect = self.concept.aspect(&template.aspect)?;
         let case = draw.pick(&template.cases)?;
         // Outputs that believers expect come first, other possible ones fill up.
@@ -279,84 +188,93 @@ impl<'a> Maker<'a> {
         draw.shuffle(&mut wrong);
         wrong.sort_by_key(|at| case.wrong[*at].belief.is_none());
         wrong.truncate(3);
-        let mut numbers = wrong.clone();
-        numbers.sort_unstable();
-        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        let parts = format!("{}/{}/w{}", template.id, case_id(case), numbers.join("."));
-        let mut item = self.blank(aspect, Form::Template, &parts);
-        item.task = Some(ItemKind::Predict);
-        item.stem = fill(&template.question, &case.values);
-        let code = fill(&template.code, &case.values);
-        item.code = Some(Code {
-            lang: template.lang.clone(),
-            text: shown_code(&code),
-        });
-        item.options = vec![option(&case.key, &template.why, true)];
-        for at in wrong {
-            let output = &case.wrong[at];
-            let belief = output.belief.and_then(|b| template.beliefs.get(b));
-            let why = belief.map_or(&template.why, |b| &b.why);
-            item.options.push(option(&output.text, why, false));
-        }
-        item.difficulty = template.difficulty;
-        item.provenance.how = How::Executed;
-        item.stakes.clear();
-        self.finish(item, draw)
+        Some(Made::Template {
+            aspect,
+            template,
+            case,
+            wrong,
+        })
     }
 
-    fn curated_item(&self, curated: &CuratedItem, draw: &mut Draw) -> Option<Item> {
-        let aspect = self.concept.aspect(&curated.aspect)?;
-        let mut item = self.blank(aspect, Form::Curated, &curated.id);
-        item.task = Some(curated.kind);
-        item.stem.clone_from(&curated.stem);
-        item.code = curated.code.as_ref().map(|code| Code {
-            lang: curated.lang.clone().unwrap_or_else(|| "text".to_owned()),
-            text: shown_code(code),
-        });
-        item.options = curated
-            .options
-            .iter()
-            .map(|o| option(&o.text, &o.why, o.key))
-            .collect();
-        item.difficulty = curated.difficulty;
-        item.provenance.how = How::Curated;
-        item.stakes.clear();
-        self.finish(item, draw)
+    fn curated_item(&self, item: &'a CuratedItem, draw: &mut Draw) -> Option<Item> {
+        let aspect = self.concept.aspect(&item.aspect)?;
+        self.finish(&Made::Curated { aspect, item }, draw)
     }
 
-    fn blank(&self, aspect: &Aspect, form: Form, parts: &str) -> Item {
-        Item {
-            address: ItemAddress::new(&self.concept.slug, &aspect.id, form, parts),
-            concept: self.concept.slug.clone(),
-            aspect: aspect.id.clone(),
-            form,
-            task: None,
-            kind: AnswerKind::Choice4,
-            stem: String::new(),
-            quote: None,
-            code: None,
-            options: Vec::new(),
-            explanation: String::new(),
-            stakes: aspect.stakes.clone(),
-            source: aspect.source.clone(),
-            difficulty: aspect.difficulty,
-            seconds: 0,
-            provenance: Provenance {
-                how: How::Assembled,
-                catalogue: self.catalogue.version(),
-                seed: self.seed,
-            },
-        }
+    fn finish(&self, made: &Made<'_>, draw: &mut Draw) -> Option<Item> {
+        finish(
+            self.concept,
+            self.catalogue.version(),
+            self.seed,
+            made,
+            draw,
+        )
     }
+}
 
-    /// Shuffles the options; what does not pass is not made.
-    fn finish(&self, mut item: Item, draw: &mut Draw) -> Option<Item> {
-        draw.shuffle(&mut item.options);
-        let key = item.options.iter().find(|o| o.key)?;
-        item.explanation.clone_from(&key.why);
-        item.seconds = seconds(&item);
-        check_in(self.concept, &item).is_ok().then_some(item)
-    }
+/// Shuffles the options; what does not pass is not made.
+pub(super) fn finish(
+    concept: &Concept,
+    catalogue: u32,
+    seed: u64,
+    made: &Made<'_>,
+    draw: &mut Draw,
+) -> Option<Item> {
+    let mut item = made.item(concept, catalogue, seed);
+    draw.shuffle(&mut item.options);
+    let key = item.options.iter().find(|o| o.key)?;
+    item.explanation.clone_from(&key.why);
+    item.seconds = seconds(&item);
+    check_in(concept, &item).is_ok().then_some(item)
+}
+
+/// The other aspects whose true answers can be shown as claims.
+pub(super) fn claimants<'a>(concept: &'a Concept, but: &Aspect) -> Vec<(&'a Aspect, &'a str)> {
+    let others = concept
+        .aspects
+        .iter()
+        .filter(|a| !a.retired && a.id != but.id);
+    others
+        .filter_map(|a| Some((a, a.lead.as_deref()?)))
+        .collect()
+}
+
+fn ask<'a>(aspect: &'a Aspect, draw: &mut Draw) -> Option<Made<'a>> {
+    let scene = draw.below(aspect.scenes.len());
+    let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
+    Some(Made::Ask {
+        aspect,
+        scene,
+        right,
+        wrong,
+    })
+}
+
+fn complete<'a>(aspect: &'a Aspect, lead: &'a str, draw: &mut Draw) -> Option<Made<'a>> {
+    let (right, wrong) = sound_draw(aspect, 3, None, draw)?;
+    Some(Made::Complete {
+        aspect,
+        lead,
+        right,
+        wrong,
+    })
+}
+
+fn reply<'a>(aspect: &'a Aspect, lead: &'a str, draw: &mut Draw) -> Option<Made<'a>> {
+    let said = if draw.below(100) < RIGHT_NOTES {
+        None
+    } else {
+        Some(tempting(aspect, draw)?)
+    };
+    let (n, without) = said.map_or((3, None), |(at, _)| (2, Some(at)));
+    let (right, wrong) = sound_draw(aspect, n, without, draw)?;
+    Some(Made::Reply {
+        aspect,
+        lead,
+        said,
+        right,
+        wrong,
+    })
 }
 
 /// Time to read and decide, in seconds.
@@ -367,29 +285,6 @@ pub(super) fn seconds(item: &Item) -> u32 {
     };
     let options = item.options.iter().map(|o| o.text.as_str());
     text::seconds(&read, options, item.code.as_ref().map(|c| c.text.as_str()))
-}
-
-fn option(text: &str, why: &str, key: bool) -> OptionText {
-    OptionText {
-        text: text.to_owned(),
-        key,
-        why: why.to_owned(),
-    }
-}
-
-type Placed<'a> = (usize, &'a Answer);
-
-fn plain(right: Placed<'_>, wrong: &[Placed<'_>]) -> Vec<OptionText> {
-    let mut options = vec![option(&right.1.text, &right.1.why, true)];
-    options.extend(wrong.iter().map(|(_, w)| option(&w.text, &w.why, false)));
-    options
-}
-
-fn positions(wrong: &[Placed<'_>]) -> String {
-    let mut all: Vec<usize> = wrong.iter().map(|(at, _)| *at).collect();
-    all.sort_unstable();
-    let all: Vec<String> = all.iter().map(ToString::to_string).collect();
-    format!("w{}", all.join("."))
 }
 
 /// A false answer to be shown as somebody's claim: one that people believe.

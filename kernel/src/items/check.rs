@@ -1,12 +1,15 @@
 //! The validator: an item is sound, and true to the catalogue.
 //!
 //! It looks the parts up by their text, not by what the assembler meant, so a
-//! slip of the assembler cannot vouch for itself.
+//! slip of the assembler cannot vouch for itself. Then it compares the whole
+//! item with the one that its address names: a pack comes from elsewhere, and
+//! what an engineer reads after the answer has to be the catalogue's too.
 
-use super::build::{
-    AGREE, COMPLETE_STEM, REPLY_STEM, SPOT_STEM, askable, case_id, claim, live, seconds, shown_code,
+use super::build::{askable, seconds};
+use super::made::{
+    AGREE, COMPLETE_STEM, Made, REPLY_STEM, SPOT_STEM, case_id, claim, live, shown_code,
 };
-use super::{Form, Item, OptionText};
+use super::{Form, Item, ModelPart, OptionText, Tier};
 use crate::catalogue::lint::text::{
     self, ANSWER_WORDS, CLAIM_WORDS, CODE_COLUMNS, CODE_LINES, CODE_OPTION_WORDS, OPTION_CHARS,
     SECONDS, STEM_WORDS,
@@ -17,6 +20,9 @@ use crate::delta::AnswerKind;
 
 /// Most words of a stem that an author wrote as a whole.
 const WRITTEN_STEM_WORDS: usize = 60;
+
+/// Longest name of a model, in characters.
+const MODEL_NAME_CHARS: usize = 80;
 
 /// What is wrong with an item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +70,12 @@ pub enum Flaw {
     /// The answer kind is not the one of four options.
     #[error("the answer kind is not choice4")]
     Kind,
+    /// Something that is said with it is not what the catalogue says.
+    #[error("{0} differs from the catalogue's")]
+    Differs(&'static str),
+    /// What it says of a model cannot be.
+    #[error("what it says of a model cannot be: {0}")]
+    Model(&'static str),
 }
 
 /// Checks an item against the catalogue.
@@ -102,23 +114,88 @@ pub(super) fn check_in(concept: &Concept, item: &Item) -> Result<(), Vec<Flaw>> 
         Form::Template => template(concept, item, &mut flaws),
         Form::Curated => curated(concept, item, &mut flaws),
     }
+    as_addressed(concept, item, &mut flaws);
+    if let Some(model) = &item.provenance.model {
+        flaws.extend(of_model(model).map(Flaw::Model));
+    }
     if flaws.is_empty() { Ok(()) } else { Err(flaws) }
 }
 
-fn options(item: &Item, flaws: &mut Vec<Flaw>) {
-    let mut texts: Vec<String> = item
-        .options
-        .iter()
-        .map(|o| o.text.trim().to_lowercase())
-        .collect();
-    // Outputs of programs may differ by case alone.
-    if matches!(item.form, Form::Template | Form::Curated) {
-        texts = item
-            .options
-            .iter()
-            .map(|o| o.text.trim().to_owned())
+/// The whole item as its address has it, the options in any order.
+fn as_addressed(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
+    let Some(made) = Made::resolve(concept, &item.address) else {
+        let flaw = Flaw::Address(item.address.to_string());
+        if !flaws.contains(&flaw) {
+            flaws.push(flaw);
+        }
+        return;
+    };
+    let due = made.item(concept, item.provenance.catalogue, item.provenance.seed);
+    let sorted = |item: &Item| {
+        let options = item.options.iter();
+        let mut all: Vec<_> = options
+            .map(|o| (o.text.clone(), o.key, o.why.clone()))
             .collect();
+        all.sort_unstable();
+        all
+    };
+    let why = item.options.iter().find(|o| o.key).map(|o| &o.why);
+    let same = [
+        ("the stem", item.stem == due.stem),
+        ("the quote", item.quote == due.quote),
+        ("the code", item.code == due.code),
+        (
+            "an option or what is said of it",
+            sorted(item) == sorted(&due),
+        ),
+        ("the explanation", why == Some(&item.explanation)),
+        ("what is at stake", item.stakes == due.stakes),
+        ("the source", item.source == due.source),
+        ("the difficulty", item.difficulty == due.difficulty),
+        ("what it asks for", item.task == due.task),
+        ("the time to read", item.seconds == seconds(item)),
+        ("how it was made", item.provenance.how == due.provenance.how),
+    ];
+    let differs = same.into_iter().filter(|(_, same)| !same);
+    flaws.extend(differs.map(|(what, _)| Flaw::Differs(what)));
+}
+
+/// What cannot be said of a model.
+fn of_model(model: &ModelPart) -> Option<&'static str> {
+    let digest = model.sha256.len() == 64
+        && model
+            .sha256
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let named = (1..=MODEL_NAME_CHARS).contains(&text::chars(&model.name))
+        && !model.name.chars().any(char::is_control);
+    let placed = match model.place {
+        None => true,
+        Some((place, of)) => model.tier != Tier::None && 1 <= place && place <= of,
+    };
+    if !named {
+        Some("its name is empty, too long, or not printable")
+    } else if !digest {
+        Some("its digest is not one")
+    } else if !placed {
+        Some("a place that there is not")
+    } else {
+        None
     }
+}
+
+fn options(item: &Item, flaws: &mut Vec<Flaw>) {
+    // Outputs of programs may differ by case or punctuation alone.
+    let written = matches!(item.form, Form::Template | Form::Curated);
+    let bare = |text: &str| {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if written {
+            return text;
+        }
+        let ends = |c: char| c.is_ascii_punctuation() || c == '…' || c == ' ';
+        text.to_lowercase().trim_matches(ends).to_owned()
+    };
+    let mut texts: Vec<String> = item.options.iter().map(|o| bare(&o.text)).collect();
     texts.sort_unstable();
     texts.dedup();
     texts.retain(|t| !t.is_empty());

@@ -11,19 +11,30 @@
 //! Elsewhere: which concept is asked about, and when, is [`crate::asking`].
 
 mod address;
+#[cfg(test)]
+mod ahead_tests;
 mod build;
 mod check;
 mod draw;
+mod made;
 mod next;
+mod pack;
+mod parts;
 #[cfg(test)]
 mod tests;
+mod variants;
 
 use serde::{Deserialize, Serialize};
 
 pub use address::{AddressError, ItemAddress};
-pub use build::assemble;
+pub use build::{MIX, assemble};
 pub use check::{Flaw, check};
-pub use next::{CLAIM_DAYS, Pool, REPEAT_DAYS, Seen, SeenOutcome, next_item, pool};
+pub use next::{
+    CLAIM_DAYS, Picked, Pool, REPEAT_DAYS, Seen, SeenOutcome, next_from, next_item, pool,
+};
+pub use pack::{Opened, PACK_FORMAT, PACK_MAX_BYTES, Pack, PackError};
+pub use parts::{Maker, Part, Parts, Role, parts};
+pub use variants::{Wish, forms, rebuilt, variants};
 
 pub use crate::catalogue::ItemKind;
 pub use crate::delta::AnswerKind;
@@ -93,8 +104,34 @@ pub enum How {
     Assembled,
 }
 
+/// What a model earned by being measured on the machine that it runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tier {
+    /// It is at chance, or there is none: items are drawn at random.
+    None,
+    /// It chooses among sound items better than a random draw does.
+    Ranker,
+    /// It writes items, which then pass the gates.
+    Author,
+}
+
+/// A model's part in an item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelPart {
+    /// Its name, from its own file: `SmolLM2-135M-Instruct Q4_1`. At most 80 characters.
+    pub name: String,
+    /// SHA-256 of its file, 64 lower-case hex digits.
+    pub sha256: String,
+    /// What it earned on the machine where the item was made.
+    pub tier: Tier,
+    /// Which place it gave this item among how many sound ones, the first being 1. `None` where it
+    /// did not rank: its tier is [`Tier::None`], or the form leaves nothing to choose.
+    pub place: Option<(u32, u32)>,
+}
+
 /// Said to the engineer beside the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// How it was made.
     pub how: How,
@@ -102,6 +139,9 @@ pub struct Provenance {
     pub catalogue: u32,
     /// The seed.
     pub seed: u64,
+    /// The model's part; `None` where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelPart>,
 }
 
 /// One check, ready to be shown.
@@ -167,6 +207,9 @@ pub enum Error {
         /// When the first of them may be asked again, as far as time decides.
         free_at: Option<i64>,
     },
+    /// An address names parts that are not there, or not asked any more.
+    #[error("the catalogue makes no item {0}")]
+    NoSuchItem(String),
 }
 
 impl Error {
@@ -176,6 +219,7 @@ impl Error {
             Self::Unknown(_) => "K120",
             Self::NotAskable(_) => "K121",
             Self::Exhausted { .. } => "K122",
+            Self::NoSuchItem(_) => "K123",
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::build::{Maker, askable};
+use super::check::check_in;
 use super::draw::Draw;
-use super::{Error, Item, ItemAddress};
+use super::{Error, Form, Item, ItemAddress, ItemKind};
 use crate::catalogue::{Aspect, Catalogue};
 use crate::ids::{DAY, Slug};
 
@@ -60,26 +61,21 @@ pub fn next_item(
     seed: u64,
 ) -> Result<Item, Error> {
     let entry = askable(catalogue, concept)?;
-    let seen: Vec<&Seen> = seen
-        .iter()
-        .filter(|s| s.address.concept() == concept)
-        .collect();
-    let open = |aspect: &str| free_at(aspect, &seen) <= now;
-    let maker = Maker::new(catalogue, entry, seed, open);
-    let recent = seen.iter().filter(|s| s.at + REPEAT_DAYS * DAY > now);
-    let used: BTreeSet<&ItemAddress> = recent.map(|s| &s.address).collect();
+    let past = Past::of(concept, seen, now);
+    let maker = Maker::new(catalogue, entry, seed, |aspect| past.is_open(aspect));
+    let used = &past.used;
     let mut draw = Draw::new(catalogue.version(), concept.as_str(), seed);
     let made = if maker.is_empty() {
         None
     } else {
         maker
-            .first_choice(&mut draw, &used)
-            .or_else(|| maker.any(&mut draw, &used))
+            .first_choice(&mut draw, used)
+            .or_else(|| maker.any(&mut draw, used))
     };
     made.ok_or_else(|| {
         let asked = entry.aspects.iter().filter(|a| !a.retired);
         let free_at = asked
-            .map(|a| free_at(&a.id, &seen))
+            .map(|a| free_at(&a.id, &past.seen))
             .min()
             .filter(|at| *at > now);
         Error::Exhausted {
@@ -87,6 +83,81 @@ pub fn next_item(
             free_at,
         }
     })
+}
+
+/// An item for the engineer, and where it was taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Picked {
+    /// The item.
+    pub item: Item,
+    /// Whether it is one of the items that were made ahead; else it was drawn here.
+    pub made: bool,
+}
+
+/// Takes the next item of a concept from items that were made ahead, by the very rules of
+/// [`next_item`], the best (which stand first) before the others.
+///
+/// Items of other concepts are passed over, and so are those that do not pass [`super::check`]
+/// against this catalogue: they may be of a newer one. Where none is open, [`next_item`] draws one.
+///
+/// # Errors
+/// Those of [`next_item`].
+pub fn next_from(
+    items: &[Item],
+    catalogue: &Catalogue,
+    concept: &Slug,
+    seen: &[Seen],
+    now: i64,
+    seed: u64,
+) -> Result<Picked, Error> {
+    let entry = askable(catalogue, concept)?;
+    let past = Past::of(concept, seen, now);
+    let open = |item: &&Item| {
+        item.concept == *concept
+            && past.is_open(&item.aspect)
+            && !past.used.contains(&item.address)
+            && check_in(entry, item).is_ok()
+    };
+    let first = |item: &&Item| {
+        item.form == Form::Curated && matches!(item.task, Some(ItemKind::Predict | ItemKind::Bug))
+    };
+    let made = items
+        .iter()
+        .filter(first)
+        .find(open)
+        .or_else(|| items.iter().find(open));
+    match made {
+        Some(item) => Ok(Picked {
+            item: item.clone(),
+            made: true,
+        }),
+        None => Ok(Picked {
+            item: next_item(catalogue, concept, seen, now, seed)?,
+            made: false,
+        }),
+    }
+}
+
+/// What was seen of one concept.
+struct Past<'a> {
+    seen: Vec<&'a Seen>,
+    used: BTreeSet<&'a ItemAddress>,
+    now: i64,
+}
+
+impl<'a> Past<'a> {
+    fn of(concept: &Slug, seen: &'a [Seen], now: i64) -> Self {
+        let mine = |s: &&Seen| s.address.concept() == concept;
+        let seen: Vec<&Seen> = seen.iter().filter(mine).collect();
+        let recent = seen.iter().filter(|s| s.at + REPEAT_DAYS * DAY > now);
+        let used = recent.map(|s| &s.address).collect();
+        Self { seen, used, now }
+    }
+
+    /// Whether an aspect may be tested now.
+    fn is_open(&self, aspect: &str) -> bool {
+        free_at(aspect, &self.seen) <= self.now
+    }
 }
 
 /// From when on an aspect may be tested.

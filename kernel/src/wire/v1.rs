@@ -19,6 +19,8 @@ pub const MAX_BODY_BYTES: usize = 256 * 1024;
 pub const MAX_INFLATED_BYTES: usize = 1024 * 1024;
 /// Most deltas in one reply to a pull.
 pub const MAX_PULL: u32 = 1000;
+/// Largest body of a [`SignedPack`], in bytes, as sent.
+pub const MAX_PACK_BODY_BYTES: usize = 32 * 1024 * 1024;
 
 /// One delta of a push: its index, then what [`Fields`] has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +351,25 @@ pub enum EnrolState {
     /// Too late.
     Expired,
 }
+
+/// Reply to `GET /v1/items?have=VERSION`: every item that the appliance has made, for all concepts.
+/// 204 without a body where `have` is the newest; 503 with `Retry-After` while none was made yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedPack {
+    /// [`crate::items::Pack::version_of`] of the inflated bytes.
+    pub version: String,
+    /// Base64 of the zstd-compressed [`crate::items::Pack::to_bytes`].
+    pub pack: String,
+    /// Base64 of an ECDSA P-256 signature (SHA-256, ASN.1 DER) over [`SIGNED_PACK`] and the
+    /// inflated bytes, by the key of the first certificate.
+    pub signature: String,
+    /// Base64 of DER certificates: the pack signer's leaf (extended key usage codeSigning), then
+    /// the issuing CA. They chain to the root that the client holds.
+    pub certificates: Vec<String>,
+}
+
+/// What stands before a pack's bytes where they are signed.
+pub const SIGNED_PACK: &[u8] = b"aiworklab items 1\0";
 
 /// A stream's sum: 64 bits, as 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
