@@ -6,6 +6,7 @@ use crate::data_dir::{self, Identity};
 use crate::edges::{Clock, Edges, NoEntropy};
 use crate::enrolling::Enrolling;
 use crate::keys::LinkKeys;
+use crate::model::LocalModel;
 use crate::watch::Watch;
 use identity::MemoryPending;
 use kernel::catalogue::Catalogue;
@@ -192,6 +193,7 @@ struct Inner {
     providers: BTreeMap<String, identity::Provider>,
     pending: MemoryPending,
     watch: Mutex<Watch>,
+    model: LocalModel,
 }
 
 /// What [`App::new`] needs beside the parts.
@@ -204,6 +206,8 @@ pub struct Setting {
     pub sync_clock: Arc<dyn Clock>,
     /// How people and devices reach us.
     pub addresses: Addresses,
+    /// What runs the local model's worker.
+    pub model: local_model::Host,
 }
 
 impl App {
@@ -217,6 +221,7 @@ impl App {
             edges,
             sync_clock,
             addresses,
+            model,
         } = setting;
         let Parts {
             identity,
@@ -248,6 +253,7 @@ impl App {
             providers,
             pending: MemoryPending::default(),
             watch: Mutex::default(),
+            model: LocalModel::new(model),
         })))
     }
 
@@ -351,6 +357,22 @@ impl App {
         let mut vault = self.0.vault.lock().unwrap_or_else(PoisonError::into_inner);
         self.authority()
             .server(&self.config().data_dir, &mut vault, &names, self.now())
+    }
+
+    /// The local model, and the items that are made ahead.
+    #[must_use]
+    pub fn model(&self) -> &LocalModel {
+        &self.0.model
+    }
+
+    /// What signs packs of items, renewed if it is time.
+    ///
+    /// # Errors
+    /// Whatever failed.
+    pub fn pack_signer(&self) -> Result<pki::PackSigner, crate::authority::Error> {
+        let mut vault = self.0.vault.lock().unwrap_or_else(PoisonError::into_inner);
+        self.authority()
+            .pack_signer(&self.config().data_dir, &mut vault, self.now())
     }
 
     /// Whether this name (and port) is one that we are meant to be reached by.

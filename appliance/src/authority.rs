@@ -5,7 +5,7 @@ use crate::data_dir;
 use aws_lc_rs::rand::SystemRandom;
 use kernel::ids::DeviceId;
 use key_vault::{Vault, name};
-use pki::{DeviceRequest, IssuingCa, PrivateKey, RootCa, ServerNames, Validity};
+use pki::{DeviceRequest, IssuingCa, PackSigner, PrivateKey, RootCa, ServerNames, Validity};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::path::{Path, PathBuf};
 
@@ -206,6 +206,34 @@ impl Authority {
         Some(self.server_of(leaf, &key, validity))
     }
 
+    /// What signs packs of items: the one that is there, if it is whole and not due, else a new one.
+    /// A store that was made before there were packs gets its first one here.
+    ///
+    /// # Errors
+    /// Whatever failed.
+    pub fn pack_signer(
+        &self,
+        dir: &Path,
+        vault: &mut Vault,
+        now: i64,
+    ) -> Result<PackSigner, Error> {
+        let path = dir.join(data_dir::ITEMS_SIGNER);
+        if let Some(kept) = kept_signer(&path, vault, now) {
+            return Ok(kept);
+        }
+        let made = self.issuing.pack_signer(now, &self.random)?;
+        vault.put_secret(name::PACK_SIGN, made.key.expose_pkcs8(), &self.random)?;
+        let leaf = made.issued.certificate;
+        data_dir::write_public(&path, pki::to_pem([&leaf]).as_bytes())?;
+        Ok(PackSigner::load(leaf, &made.key)?)
+    }
+
+    /// The issuing authority's certificate, which stands between a leaf and the root.
+    #[must_use]
+    pub fn issuing(&self) -> &CertificateDer<'static> {
+        self.issuing.certificate()
+    }
+
     fn server_of(
         &self,
         leaf: CertificateDer<'static>,
@@ -260,6 +288,14 @@ pub fn device_of(leaf: &CertificateDer<'_>) -> Option<DeviceId> {
 
 fn private_key(vault: &Vault, name: key_vault::KeyName) -> Result<PrivateKey, Error> {
     Ok(PrivateKey::from_pkcs8(vault.key(name)?.expose().to_vec()))
+}
+
+/// `None` whenever anything is missing, torn or due: a new one is made then, which is always right.
+fn kept_signer(path: &Path, vault: &Vault, now: i64) -> Option<PackSigner> {
+    let key = private_key(vault, name::PACK_SIGN).ok()?;
+    let kept = PackSigner::load(certificate(path).ok()?, &key).ok()?;
+    let validity = kept.validity();
+    (validity.contains(now) && !pki::renewal_due(&validity, now)).then_some(kept)
 }
 
 fn certificate(path: &Path) -> Result<CertificateDer<'static>, Error> {

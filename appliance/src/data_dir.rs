@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The root certificate, for people to import.
@@ -19,6 +19,16 @@ pub const ROOT: &str = "root.pem";
 pub const ISSUING: &str = "issuing.pem";
 /// The server's certificate.
 pub const SERVER: &str = "server.pem";
+/// The certificate of what signs packs of items.
+pub const ITEMS_SIGNER: &str = "items.pem";
+/// The newest pack of items, signed.
+pub const ITEMS: &str = "items.pack";
+/// What the model earned on this machine.
+pub const QUALIFIED: &str = "model.json";
+/// How the running server's model stands.
+pub const MODEL_STATE: &str = "model-state.json";
+/// Where models lie by convention.
+pub const MODELS: &str = "models";
 /// Which store this is; read before its key is.
 pub const IDENTITY: &str = "store.json";
 /// Addresses of the running server.
@@ -139,6 +149,11 @@ impl Build {
                 .doing("make", path)
         };
         private(dir)?;
+        // One that was there (a volume, an administrator's `mkdir`) may stand open to others.
+        if !made_dir {
+            let closed = fs::Permissions::from_mode(0o700);
+            fs::set_permissions(dir, closed).doing("close to others", dir)?;
+        }
         let build = Self {
             dir: dir.to_owned(),
             made_dir,
@@ -276,7 +291,27 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     write(path, bytes, 0o600)
 }
 
+/// The same for what is worth nothing after a crash: readers see it whole, and no disk is waited for.
+///
+/// # Errors
+/// [`Error::Io`].
+pub fn write_passing(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let (new, _file) = write_beside(path, bytes, 0o600)?;
+    fs::rename(&new, path).doing("write", path)
+}
+
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let (new, file) = write_beside(path, bytes, mode)?;
+    file.sync_all().doing("write", &new)?;
+    fs::rename(&new, path).doing("write", path)?;
+    match path.parent() {
+        Some(dir) => sync(dir),
+        None => Ok(()),
+    }
+}
+
+/// Writes it under a name beside its own.
+fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> Result<(PathBuf, File), Error> {
     use io::Write;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
@@ -288,14 +323,8 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         .mode(mode)
         .open(&new)
         .doing("write", &new)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .doing("write", &new)?;
-    fs::rename(&new, path).doing("write", path)?;
-    match path.parent() {
-        Some(dir) => sync(dir),
-        None => Ok(()),
-    }
+    file.write_all(bytes).doing("write", &new)?;
+    Ok((new, file))
 }
 
 /// The lock of the running server; given back when it is dropped, or when the process ends however.
@@ -381,9 +410,11 @@ mod tests {
 
     #[test]
     fn a_finished_directory_is_whole_and_private() {
-        use std::os::unix::fs::PermissionsExt;
         let root = scratch();
         let dir = root.path().join("data");
+        // An administrator's own, open to others.
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
         let build = Build::begin(&dir).unwrap();
         for name in ["store.db", crate::config::FILE] {
             fs::write(build.path().join(name), "x").unwrap();

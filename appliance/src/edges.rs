@@ -16,6 +16,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -127,8 +128,9 @@ pub struct Environment {
 
 /// What every variable of ours begins with.
 pub const PREFIX: &str = "AIWORKLAB_";
-/// Variables of the system that are read: systemd's credential folder, and the way to say "no colour".
-const SYSTEM: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NO_COLOR"];
+/// Variables of the system that are read: systemd's credential folder and its socket for the word
+/// that we serve, and the way to say "no colour".
+const SYSTEM: [&str; 3] = ["CREDENTIALS_DIRECTORY", "NO_COLOR", "NOTIFY_SOCKET"];
 
 impl Environment {
     /// Reads it, once.
@@ -172,6 +174,28 @@ impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.vars.keys()).finish()
     }
+}
+
+/// The running program, to be started again as a child: its path, or the kernel's own name for it
+/// where another file lies at that path by now (an upgrade beside a server that still runs).
+#[must_use]
+pub fn program() -> PathBuf {
+    use std::os::unix::fs::MetadataExt;
+    let own = PathBuf::from("/proc/self/exe");
+    let same = |path: &Path| {
+        let (a, b) = (std::fs::metadata(path).ok()?, std::fs::metadata(&own).ok()?);
+        Some((a.dev(), a.ino()) == (b.dev(), b.ino()))
+    };
+    match std::env::current_exe() {
+        Ok(path) if same(&path) == Some(true) => path,
+        _ => own,
+    }
+}
+
+/// Cores that this process may use.
+#[must_use]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
 }
 
 /// The edges, as the rest of the program gets them.

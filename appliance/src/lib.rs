@@ -10,9 +10,11 @@
 //! | [`cli`] | the commands |
 //! | [`app`] | everything put together |
 //! | [`keys`], [`authority`], [`enrolling`], [`own`] | vault, internal authority, devices, a person's own data |
+//! | [`model`] | the local model, and the items that are made ahead |
 //! | [`http`] | listeners, routes, who may what, pages and replies |
 //! | [`jobs`], [`watch`] | background work, and what it saw |
 //! | [`sample`] | the sample organisation |
+//! | [`install`] | installing a release on a machine, and taking it away |
 
 pub mod acts;
 pub mod app;
@@ -23,8 +25,10 @@ pub mod data_dir;
 pub mod edges;
 pub mod enrolling;
 pub mod http;
+pub mod install;
 pub mod jobs;
 pub mod keys;
+pub mod model;
 pub mod own;
 pub mod rules;
 pub mod sample;

@@ -74,6 +74,7 @@ impl Scratch {
                 edges,
                 sync_clock,
                 addresses,
+                model: local_model::Host::off(local_model::Reason::NotConfigured),
             },
             parts,
         )

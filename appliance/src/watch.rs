@@ -21,6 +21,8 @@ pub struct Watch {
     pub audit: Audit,
     /// The server's certificate.
     pub server: Option<Validity>,
+    /// The certificate of what signs packs of items.
+    pub signer: Option<Validity>,
     /// Jobs whose last run failed.
     pub failing_jobs: u32,
 }

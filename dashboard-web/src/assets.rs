@@ -1,4 +1,4 @@
-//! The static files, compiled in, each under a name that holds its own digest.
+//! The static files and the manual's images, compiled in, each under a name that holds its own digest.
 //!
 //! A changed file gets another address, so every file may be cached for ever and
 //! a new version can never be shown with an old sheet.
@@ -42,6 +42,7 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         ),
     ]
     .into_iter()
+    .chain(crate::manual::images().map(|(name, bytes)| (name, kind(name), bytes)))
     .map(|(name, content_type, bytes)| {
         let digest = hex::encode(&Sha256::digest(bytes)[..8]);
         let file = match name.rsplit_once('.') {
@@ -58,6 +59,15 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     })
     .collect()
 });
+
+/// What an image of the manual is.
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.') {
+        Some((_, "png")) => "image/png",
+        Some((_, "svg")) => "image/svg+xml",
+        _ => "application/octet-stream",
+    }
+}
 
 /// The file at this path below `/assets/`, or at the whole path.
 ///

@@ -9,7 +9,7 @@
 //! its token. So the pages work under
 //! `default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'`.
 //!
-//! Map: `pages` one file a page · `shell` the frame · `figures` and `states` the
+//! Map: `pages` one file a page · `manual` the book of `airgap-docs` · `shell` the frame · `figures` and `states` the
 //! values that several pages share · `findings` and `changes` the sentences that are
 //! worked out from data · `charts` coordinates · `templates/` all markup · `static/`.
 
@@ -19,6 +19,7 @@ mod charts;
 mod error;
 pub mod figures;
 mod findings;
+pub mod manual;
 pub mod pages;
 pub mod paths;
 mod shell;

@@ -28,12 +28,31 @@ pub const ADMIN_AUDIT: &str = "/admin/audit";
 pub const SIGN_IN: &str = "/signin";
 /// `POST`: end the session.
 pub const SIGN_OUT: &str = "/signout";
+/// The manual's first page; the others lie below it.
+pub const MANUAL: &str = "/docs";
+/// `GET ?q=`: looks something up in the manual.
+pub const MANUAL_SEARCH: &str = "/docs/search";
+/// What is stored about whom.
+pub const STORED: &str = "/docs/what-is-stored";
 /// Under which the static files lie.
 pub const ASSETS: &str = "/assets/";
 
 /// A concept's page.
 pub fn concept(slug: &str) -> String {
     format!("{CONCEPTS}/{}", encode(slug))
+}
+
+/// A page of the manual.
+pub fn manual(page: &str) -> String {
+    match page {
+        crate::manual::FIRST => MANUAL.to_owned(),
+        page => format!("{MANUAL}/{}", encode(page)),
+    }
+}
+
+/// What the manual says of an error code.
+pub fn error_code(code: &str) -> String {
+    format!("{MANUAL}/errors#{}", encode(code))
 }
 
 /// The confirmation before one of the reader's own devices is revoked, and its `POST`.

@@ -108,7 +108,7 @@ impl Shell {
     }
 
     /// "24 November, 09:41 UTC", with the year if it is not this one.
-    pub(crate) fn time(&self, at: i64) -> String {
+    pub fn time(&self, at: i64) -> String {
         words::time(at, self.now)
     }
 }

@@ -94,7 +94,9 @@ fn no_page_loads_anything_from_elsewhere() {
                 || href == "https://127.0.0.1:8445/";
             assert!(own, "{}: {href}", page.name);
         }
-        assert!(attributes(&page.html, "src").is_empty(), "{}", page.name);
+        for src in attributes(&page.html, "src") {
+            assert!(src.starts_with("/assets/"), "{}: {src}", page.name);
+        }
         assert!(!page.html.contains("url("), "{}", page.name);
     }
 }
@@ -467,4 +469,29 @@ fn a_concept_without_a_row_of_its_own_leads_to_its_parts() {
     assert!(made_of_parts.contains("<dt>Its parts</dt>"));
     assert!(!made_of_parts.contains("too few people met it"));
     assert!(page("concept-left-out").contains("too few people met it"));
+}
+
+#[test]
+fn an_error_leads_to_its_row_in_the_manual() {
+    assert!(page("broken").contains("<a href=\"/docs/errors#S014\">S014</a>"));
+    assert!(page("not-found").contains("href=\"/docs/errors#H404\""));
+    for page in all_pages().expect("every page can be made") {
+        let manual = page.html.contains("<a href=\"/docs\">Manual</a>");
+        assert!(manual, "{}: the footer leads to the manual", page.name);
+    }
+}
+
+#[test]
+fn what_is_looked_up_is_said_back_as_text() {
+    let html = page("docs-search-none");
+    assert!(
+        html.contains("&#60;script&#62;alert(1)"),
+        "escaped, and shown"
+    );
+    assert!(!html.contains("<img"));
+    let words = text(&page("docs-search-code"));
+    assert!(words.contains("Errors: S003"), "{words}");
+    assert!(page("docs-search-code").contains("<mark>S003</mark>"));
+    assert!(text(&page("docs-search-some")).contains("No place has all of"));
+    assert!(text(&page("docs-search-empty")).contains("What are you looking for?"));
 }

@@ -38,6 +38,8 @@ pub mod name {
     pub const SERVER_TLS: KeyName = KeyName::fixed("server-tls");
     /// Key of session and form tokens.
     pub const SESSION: KeyName = KeyName::fixed("session");
+    /// Private key of what signs packs of items (PKCS#8).
+    pub const PACK_SIGN: KeyName = KeyName::fixed("pack-sign");
 }
 
 const KEK_FILE: &str = "kek";

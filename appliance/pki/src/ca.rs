@@ -165,7 +165,8 @@ fn ca(what: &str, key: &SignKey, path_len: u8) -> CertificateParams {
 /// The root: 10 years, P-384. Signs the issuing CA and its own list of revocations.
 pub struct RootCa(Authority);
 
-/// The issuing CA: 5 years, P-384, under the root. Signs servers, devices and their list.
+/// The issuing CA: 5 years, P-384, under the root. Signs servers, devices, the signer of packs, and
+/// the list of what was revoked.
 pub struct IssuingCa(Authority);
 
 impl RootCa {
@@ -276,13 +277,25 @@ impl IssuingCa {
         now: i64,
         random: &dyn SecureRandom,
     ) -> Result<ServerCertificate, Error> {
-        let (signer, key) = SignKey::make(Kind::Server, random)?;
+        let (signer, key) = SignKey::make(Kind::Leaf, random)?;
         let mut params = leaf(names.common_name(), ExtendedKeyUsagePurpose::ServerAuth);
         params.subject_alt_names = names.alternative()?;
         let validity = Validity::days(now, SERVER_DAYS - 1).starting_a_day_earlier();
         let issued = self.0.issue(params, &signer, validity, now, random)?;
         let chain = vec![issued.certificate.clone(), self.0.certificate.clone()];
         Ok(ServerCertificate { issued, chain, key })
+    }
+
+    /// Issues a leaf, within this CA's own time.
+    pub(crate) fn issue(
+        &self,
+        params: CertificateParams,
+        key: &impl PublicKeyData,
+        validity: Validity,
+        now: i64,
+        random: &dyn SecureRandom,
+    ) -> Result<Issued, Error> {
+        self.0.issue(params, key, validity, now, random)
     }
 
     /// Certifies a device's key: 90 days from today's midnight, for clients alone. The
@@ -342,7 +355,7 @@ impl IssuingCa {
     }
 }
 
-fn leaf(common_name: String, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
+pub(crate) fn leaf(common_name: String, usage: ExtendedKeyUsagePurpose) -> CertificateParams {
     let mut params = named(common_name);
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

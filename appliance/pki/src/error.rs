@@ -27,10 +27,10 @@ pub enum Error {
     /// A certificate and a key that do not belong together.
     #[error("the private key is not that of the certificate")]
     KeyMismatch,
-    /// Not a certificate that may sign.
+    /// Not a certificate that may sign what it is to sign.
     #[error("the certificate is not that of {what}")]
     NotThatCa {
-        /// Which CA it was to be.
+        /// Whose it was to be.
         what: &'static str,
     },
     /// A name that no certificate may hold.

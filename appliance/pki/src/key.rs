@@ -38,22 +38,22 @@ impl fmt::Debug for PrivateKey {
 pub(crate) enum Kind {
     /// A CA's: P-384 with SHA-384.
     Ca,
-    /// A server's: P-256 with SHA-256.
-    Server,
+    /// A server's or a signer's: P-256 with SHA-256.
+    Leaf,
 }
 
 impl Kind {
     fn signing(self) -> &'static EcdsaSigningAlgorithm {
         match self {
             Self::Ca => &ECDSA_P384_SHA384_ASN1_SIGNING,
-            Self::Server => &ECDSA_P256_SHA256_ASN1_SIGNING,
+            Self::Leaf => &ECDSA_P256_SHA256_ASN1_SIGNING,
         }
     }
 
     fn certificate(self) -> &'static SignatureAlgorithm {
         match self {
             Self::Ca => &rcgen::PKCS_ECDSA_P384_SHA384,
-            Self::Server => &rcgen::PKCS_ECDSA_P256_SHA256,
+            Self::Leaf => &rcgen::PKCS_ECDSA_P256_SHA256,
         }
     }
 }

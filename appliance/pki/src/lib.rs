@@ -1,5 +1,5 @@
-//! The internal CA: a root, an issuing CA under it, and the certificates of servers and
-//! devices (X.509 v3 and CRL v2, RFC 5280).
+//! The internal CA: a root, an issuing CA under it, and the certificates of servers,
+//! devices and the signer of packs (X.509 v3 and CRL v2, RFC 5280).
 //!
 //! The root signs the issuing CA and its own list of revocations, nothing else, so that
 //! its key may lie elsewhere later. Devices bring a signing request, of which the public
@@ -18,6 +18,7 @@ mod device;
 mod error;
 mod key;
 mod names;
+mod signer;
 mod text;
 mod validity;
 
@@ -27,6 +28,7 @@ pub use device::{DeviceRequest, MAX_REQUEST_BYTES, Presented, device_uri, presen
 pub use error::Error;
 pub use key::{PrivateKey, Serial};
 pub use names::ServerNames;
+pub use signer::{NewPackSigner, PackSigner};
 pub use text::{fingerprint, from_pem, to_pem};
 pub use validity::{Validity, renewal_due};
 

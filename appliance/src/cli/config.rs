@@ -1,32 +1,54 @@
 //! `config check` and `config show`.
 
-use super::{Context, failure::Failure};
+use super::Context;
+use super::failure::{Exit, Failure};
 use crate::config::{Config, Overrides, read, value};
 use serde::Serialize;
 
-/// Says whether the configuration is valid.
+/// Says whether the configuration is valid, and whether the model that it names is there, is the
+/// one that it names, and is sound.
 pub(super) fn check(context: &Context) -> Result<(), Failure> {
     #[derive(Serialize)]
     struct Checked {
         valid: bool,
         file: String,
         exists: bool,
+        model: Option<String>,
     }
     let path = context.data_dir.join(crate::config::FILE);
-    Config::load(
+    let config = Config::load(
         &context.data_dir,
         &context.edges.environment,
         Overrides::default(),
     )?;
+    let model = super::model::inspect(&config).map_err(|reason| {
+        Failure::new(
+            Exit::Config,
+            reason.code(),
+            format!("the model that [model] names cannot be used: {reason}"),
+            crate::model::standing::fix(&reason),
+        )
+        .at(&path)
+    })?;
     let exists = path.exists();
     let value = Checked {
         valid: true,
         file: path.display().to_string(),
         exists,
+        model,
     };
-    context.say(&value, || match exists {
-        true => format!("{} is valid.", value.file),
-        false => format!("{} does not exist: every key has its default.", value.file),
+    context.say(&value, || {
+        let model = match &value.model {
+            Some(model) => format!(" The model {model} is there and is the one that it names."),
+            None => String::new(),
+        };
+        match exists {
+            true => format!("{} is valid.{model}", value.file),
+            false => format!(
+                "{} does not exist: every key has its default.{model}",
+                value.file
+            ),
+        }
     });
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::failure::{Exit, Failure};
 use super::{Context, InitArgs};
 use crate::app::database_key;
 use crate::authority::Authority;
-use crate::config::{self, value};
+use crate::config::{self, Said, value};
 use crate::data_dir::{self, Build, Identity};
 use crate::edges;
 use crate::keys::LinkKeys;
@@ -24,6 +24,7 @@ struct Made {
     ca_fingerprint: String,
     root: String,
     names: Vec<String>,
+    model: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +34,7 @@ struct Plan {
     makes: Vec<&'static str>,
     sample: bool,
     organisation: String,
+    model: Option<String>,
 }
 
 const MAKES: [&str; 7] = [
@@ -56,6 +58,8 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
         ));
     }
     data_dir::require_empty(&context.data_dir).map_err(refused)?;
+    let said = said(args, organisation)?;
+    let model = sound(context, &said)?;
     let shown = context.data_dir.display().to_string();
     if args.dry_run {
         let plan = Plan {
@@ -63,25 +67,37 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
             data_dir: shown,
             makes: MAKES.to_vec(),
             sample: args.sample,
-            organisation,
+            organisation: said.organisation,
+            model,
         };
         context.say(&plan, || {
             let list = MAKES.map(|line| format!("  {line}\n")).concat();
+            let with = match &plan.model {
+                Some(model) => format!("Its model would be {model}.\n"),
+                None => String::new(),
+            };
             format!(
-                "Nothing was made. In {} there would be:\n{list}",
+                "Nothing was made. In {} there would be:\n{list}{with}",
                 plan.data_dir
             )
         });
         return Ok(());
     }
-    let made = whole_or_nothing(context, args, &organisation)?;
+    let made = Made {
+        model,
+        ..whole_or_nothing(context, args, &said)?
+    };
     context.say(&made, || {
         let sample = match made.sample {
             true => "This store is a sample, for good: every page and command says so.\n",
             false => "",
         };
+        let model = match &made.model {
+            Some(model) => format!("Model: {model}\n"),
+            None => String::new(),
+        };
         format!(
-            "Made an appliance for {} in {}.\n{sample}CA fingerprint: {}\nRoot certificate: {}\nNext: \
+            "Made an appliance for {} in {}.\n{sample}{model}CA fingerprint: {}\nRoot certificate: {}\nNext: \
              aiworklab-appliance serve --data-dir {}",
             made.organisation, made.data_dir, made.ca_fingerprint, made.root, made.data_dir
         )
@@ -90,13 +106,9 @@ pub(super) fn run(context: &Context, args: &InitArgs) -> Result<(), Failure> {
 }
 
 /// Makes it.
-fn whole_or_nothing(
-    context: &Context,
-    args: &InitArgs,
-    organisation: &str,
-) -> Result<Made, Failure> {
+fn whole_or_nothing(context: &Context, args: &InitArgs, said: &Said) -> Result<Made, Failure> {
     let build = Build::begin(&context.data_dir).map_err(refused)?;
-    let made = make(context, args, organisation, &build.path())?;
+    let made = make(context, args, said, &build.path())?;
     build.finish().map_err(refused)?;
     Ok(made)
 }
@@ -104,7 +116,60 @@ fn whole_or_nothing(
 /// The same without a word, for tests.
 #[cfg(test)]
 pub(super) fn quietly(context: &Context, args: &InitArgs) -> Result<(), Failure> {
-    whole_or_nothing(context, args, &organisation(args)?).map(drop)
+    whole_or_nothing(context, args, &said(args, organisation(args)?)?).map(drop)
+}
+
+/// What goes into the configuration. The model's file is hashed here, and has to have that digest
+/// for ever after; a link to it stays a link, so that an upgrade may move it.
+fn said(args: &InitArgs, organisation: String) -> Result<Said, Failure> {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let model = match &args.model {
+        Some(path) => {
+            let path = absolute(path);
+            let (digest, _) = local_model::digest_of(&path).map_err(|reason| unsound(&reason))?;
+            Some((path, digest))
+        }
+        None => None,
+    };
+    Ok(Said {
+        organisation,
+        names: args.hosts.clone(),
+        people: args.people,
+        devices: args.devices,
+        model,
+        sentences: args.sentences.as_deref().map(absolute),
+    })
+}
+
+/// Looks at the model before anything is made; its name.
+fn sound(context: &Context, said: &Said) -> Result<Option<String>, Failure> {
+    let config = configuration(context, &config::template(said))?;
+    super::model::inspect(&config).map_err(|reason| unsound(&reason))
+}
+
+fn unsound(reason: &local_model::Reason) -> Failure {
+    Failure::new(
+        Exit::Refused,
+        reason.code(),
+        format!("this model cannot be used; nothing was made: {reason}"),
+        format!(
+            "{}; or leave --model out: the appliance works without one",
+            crate::model::standing::fix(reason)
+        ),
+    )
+}
+
+fn configuration(context: &Context, text: &str) -> Result<config::Config, Failure> {
+    let path = context.data_dir.join(config::FILE);
+    let environment = &context.edges.environment;
+    let overrides = config::Overrides::default();
+    Ok(config::Config::from_text(
+        &context.data_dir,
+        &path,
+        text,
+        environment,
+        overrides,
+    )?)
 }
 
 fn organisation(args: &InitArgs) -> Result<String, Failure> {
@@ -126,12 +191,7 @@ fn organisation(args: &InitArgs) -> Result<String, Failure> {
 }
 
 /// Everything, in the folder where it is built.
-fn make(
-    context: &Context,
-    args: &InitArgs,
-    organisation: &str,
-    dir: &Path,
-) -> Result<Made, Failure> {
+fn make(context: &Context, args: &InitArgs, said: &Said, dir: &Path) -> Result<Made, Failure> {
     let now = context.edges.clock.now();
     let random = SystemRandom::new();
     let fails = |doing: &'static str| move |error: crate::app::Error| failed(doing, &error);
@@ -151,15 +211,8 @@ fn make(
     let authority = Authority::create(dir, &mut vault, now)
         .map_err(|e| fails("make the internal authority")(e.into()))?;
 
-    let text = config::template(organisation, &args.hosts);
-    let path = context.data_dir.join(config::FILE);
-    let config = config::Config::from_text(
-        &context.data_dir,
-        &path,
-        &text,
-        &context.edges.environment,
-        config::Overrides::default(),
-    )?;
+    let text = config::template(said);
+    let config = configuration(context, &text)?;
     let names = config.certificate_names();
     authority
         .server(dir, &mut vault, &names, now)
@@ -207,10 +260,11 @@ fn make(
         data_dir: context.data_dir.display().to_string(),
         store: identity.store,
         sample: identity.sample,
-        organisation: organisation.to_owned(),
+        organisation: said.organisation.clone(),
         ca_fingerprint: authority.fingerprint(),
         root: context.data_dir.join(data_dir::ROOT).display().to_string(),
         names,
+        model: None,
     })
 }
 

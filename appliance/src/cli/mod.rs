@@ -6,8 +6,11 @@
 mod admin;
 mod config;
 pub mod failure;
+mod healthcheck;
 mod init;
+mod install;
 pub mod log;
+mod model;
 mod sample;
 mod serve;
 mod snapshot;
@@ -62,12 +65,30 @@ enum Command {
     Serve(ServeArgs),
     /// What this appliance is and how it stands
     Status,
+    /// Whether the running server is ready: 0 if it is, 1 if not. For service managers and images
+    Healthcheck,
     /// The version of this program
     Version,
     /// The configuration
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Install, upgrade or repair the appliance on this machine, from an unpacked bundle
+    Install(install::InstallArgs),
+    /// Take the appliance off this machine; data stay unless they are named
+    Uninstall(install::UninstallArgs),
+    /// Whether this machine is ready for an install, a line for each thing
+    Preflight(install::PreflightArgs),
+    /// A release bundle
+    Bundle {
+        #[command(subcommand)]
+        command: install::BundleCommand,
+    },
+    /// The local model: whether it would run, how it stands, what it earned, what it makes
+    Model {
+        #[command(subcommand)]
+        command: model::Command,
     },
     /// What an administrator needs to get in
     Admin {
@@ -99,6 +120,19 @@ struct InitArgs {
     /// one that people are shown
     #[arg(long = "host", value_name = "NAME")]
     hosts: Vec<String>,
+    /// Where people will arrive, written into the configuration
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    people: Option<SocketAddr>,
+    /// Where devices will arrive, likewise
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    devices: Option<SocketAddr>,
+    /// The language model (GGUF). Its path and its digest are written into the configuration; the
+    /// file stays where it is
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// The folder of the sentence model that goes with it
+    #[arg(long, value_name = "DIR", requires = "model")]
+    sentences: Option<PathBuf>,
     /// Say what would be made, and make nothing
     #[arg(long)]
     dry_run: bool,
@@ -217,10 +251,16 @@ pub fn main() -> ExitCode {
 }
 
 fn run(context: &Context, command: Command) -> Result<(), Failure> {
+    install::become_owner(context, &command)?;
     match command {
         Command::Init(args) => init::run(context, &args),
         Command::Serve(args) => serve::run(context, &args),
         Command::Status => status::run(context),
+        Command::Healthcheck => healthcheck::run(context),
+        Command::Install(args) => install::install(context, &args),
+        Command::Uninstall(args) => install::uninstall(context, &args),
+        Command::Preflight(args) => install::preflight(context, &args),
+        Command::Bundle { command } => install::bundle(context, &command),
         Command::Version => {
             version(context);
             Ok(())
@@ -234,6 +274,7 @@ fn run(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Admin {
             command: AdminCommand::Link { person },
         } => admin::link(context, person.as_deref()),
+        Command::Model { command } => model::run(context, &command),
         Command::Sample {
             command: SampleCommand::Load { seed, show },
         } => sample::load(context, seed, show),
@@ -259,6 +300,10 @@ pub(crate) fn make_for_tests(
         sample,
         organisation: None,
         hosts: Vec::new(),
+        people: None,
+        devices: None,
+        model: None,
+        sentences: None,
         dry_run: false,
     };
     init::quietly(&context, &args)

@@ -40,6 +40,7 @@ pub(super) fn load(context: &Context, seed: u64, show: bool) -> Result<(), Failu
         sync_clock: context.edges.clock.clone(),
         edges: context.edges.clone(),
         addresses,
+        model: local_model::Host::off(local_model::Reason::NotConfigured),
     };
     let app = App::new(setting, parts)?;
     let loaded = super::runtime()?.block_on(async {

@@ -74,11 +74,17 @@ async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<()
         None => clock.clone(),
     };
     let parts = Parts::open(&config, Options::default())?;
+    // At once, and nothing waits for it: it is ready when it is.
+    let model = match crate::model::spec::of(&config) {
+        Ok(spec) => local_model::Host::start(spec),
+        Err(reason) => local_model::Host::off(reason),
+    };
     let setting = Setting {
         config,
         edges: context.edges.clone(),
         sync_clock,
         addresses,
+        model,
     };
     let app = App::new(setting, parts)?;
     app.enrolling().reconcile(&app).await.map_err(|error| {
@@ -125,13 +131,16 @@ async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<()
     };
     held.announce(&serving).map_err(crate::app::Error::from)?;
     say(context, &app, &serving);
+    crate::install::notify::ready(&context.edges.environment);
 
     signals.wait(&app, &tls).await;
+    crate::install::notify::stopping(&context.edges.environment);
     tracing::info!("stopping: requests in flight may end, new ones are refused");
     stop.send_replace(true);
     let _ = people_serving.await;
     let _ = devices_serving.await;
     while jobs.join_next().await.is_some() {}
+    app.model().host().stop().await;
     let ended = finish(&app).await;
     // The last clone of the store empties its log and closes the file: not on a thread of tasks.
     let _ = tokio::task::spawn_blocking(move || drop(app)).await;

@@ -20,6 +20,10 @@ pub enum Kind {
     Url,
     /// A file, relative to the data directory unless absolute.
     File,
+    /// A folder, likewise.
+    Folder,
+    /// A SHA-256 of 64 lower-case hexadecimal digits.
+    Digest,
     /// A whole number between the two, both included.
     Integer(i64, i64),
     /// One of these words.
@@ -38,6 +42,8 @@ impl Kind {
             Self::Origin => "an address such as https://skills.example:8443".to_owned(),
             Self::Url => "an address that begins with https://".to_owned(),
             Self::File => "the path of a file".to_owned(),
+            Self::Folder => "the path of a folder".to_owned(),
+            Self::Digest => "a SHA-256: 64 lower-case hexadecimal digits".to_owned(),
             Self::Integer(min, max) => format!("a whole number from {min} to {max}"),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
         }
@@ -213,6 +219,62 @@ pub const KEYS: &[Key] = &[
         Kind::Integer(1, 600),
         "10",
         "Seconds that requests in flight get at the end.",
+    ),
+    key(
+        "model",
+        "file",
+        Kind::File,
+        "",
+        "The language model (GGUF), by convention below models/. Left out: checks are drawn without a model, and nothing else changes.",
+    ),
+    key(
+        "model",
+        "sha256",
+        Kind::Digest,
+        "",
+        "Its digest. The file is not opened if its own is another.",
+    ),
+    key(
+        "model",
+        "sentences",
+        Kind::Folder,
+        "",
+        "The folder of the sentence model (model.safetensors and tokenizer.json of all-MiniLM-L6-v2), which tells near-duplicates apart. Left out: none are looked for.",
+    ),
+    key(
+        "model",
+        "threads",
+        Kind::Integer(1, 256),
+        "",
+        "Threads of the model. Left out: one less than there are cores, at least one; it falls behind when it has to share a core.",
+    ),
+    key(
+        "model",
+        "memory_mb",
+        Kind::Integer(64, 1_048_576),
+        "1500",
+        "Memory that the model's process may take beside its mapped files, in MB of 1,000,000 bytes.",
+    ),
+    key(
+        "model",
+        "start_s",
+        Kind::Integer(1, 3_600),
+        "60",
+        "Seconds within which it has to be ready.",
+    ),
+    key(
+        "model",
+        "job_s",
+        Kind::Integer(1, 3_600),
+        "60",
+        "Seconds for one job; a process that takes longer is ended and started anew.",
+    ),
+    key(
+        "model",
+        "sandbox",
+        Kind::Choice(&["required", "allow-degraded"]),
+        "required",
+        "What happens on a kernel without Landlock: the model is not started, or it runs with the rest of the sandbox and every page of the administrators says so. The filter of system calls and the absence of a network are never waived.",
     ),
     key(
         PROVIDER,

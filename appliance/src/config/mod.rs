@@ -6,6 +6,8 @@
 
 pub mod keys;
 pub mod read;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 use crate::edges::Environment;
@@ -129,6 +131,25 @@ pub struct Limits {
     pub shutdown: Duration,
 }
 
+/// What `[model]` says. Its files are looked at by whoever opens them, not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    /// The language model, with the digest that its file has to have.
+    pub file: Option<(PathBuf, String)>,
+    /// The folder of the sentence model.
+    pub sentences: Option<PathBuf>,
+    /// Threads; `None`: by the cores of the machine.
+    pub threads: Option<u32>,
+    /// Memory beside the mapped files, in MB of 1,000,000 bytes.
+    pub memory_mb: u64,
+    /// Seconds until it has to be ready.
+    pub start_s: u64,
+    /// Seconds for one job.
+    pub job_s: u64,
+    /// Whether it may run without Landlock.
+    pub allow_degraded: bool,
+}
+
 /// The configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -164,6 +185,8 @@ pub struct Config {
     pub k: u32,
     /// Limits of the listeners.
     pub limits: Limits,
+    /// The local model.
+    pub model: Model,
     /// Identity providers.
     pub providers: Vec<Provider>,
     /// All of the above as it was said, with where.
@@ -331,6 +354,7 @@ impl Builder {
                 request: seconds(self.number("limits", "request_s")),
                 shutdown: seconds(self.number("limits", "shutdown_s")),
             },
+            model: self.model(data_dir),
             providers,
             values: Values::default(),
         };
@@ -352,6 +376,43 @@ impl Builder {
             let what = "people and devices need a port each: a browser on the devices' port would \
                         ask its user for a certificate";
             self.problem("listen", "devices", what.to_owned());
+        }
+    }
+
+    fn model(&mut self, data_dir: &Path) -> Model {
+        let path = |name: String| data_dir.join(name);
+        let (file, sha256) = (
+            self.optional("model", "file"),
+            self.optional("model", "sha256"),
+        );
+        let file = match (file, sha256) {
+            (Some(file), Some(sha256)) => Some((path(file), sha256)),
+            (Some(_), None) => {
+                let what = "this key is missing: without its digest the model's file is not \
+                            opened (`sha256sum FILE` prints it)";
+                self.problem("model", "sha256", what.to_owned());
+                None
+            }
+            (None, Some(_)) => {
+                let what = "this key is missing: a digest alone names no model";
+                self.problem("model", "file", what.to_owned());
+                None
+            }
+            (None, None) => None,
+        };
+        let whole = |n: i64| n.unsigned_abs();
+        Model {
+            file,
+            sentences: self.optional("model", "sentences").map(path),
+            threads: self
+                .values
+                .get("model", "threads")
+                .is_some()
+                .then(|| self.small("model", "threads")),
+            memory_mb: whole(self.number("model", "memory_mb")),
+            start_s: whole(self.number("model", "start_s")),
+            job_s: whole(self.number("model", "job_s")),
+            allow_degraded: self.text("model", "sandbox") == "allow-degraded",
         }
     }
 
@@ -457,9 +518,45 @@ impl Builder {
     }
 }
 
+/// What `init` was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The organisation's name.
+    pub organisation: String,
+    /// Names of the certificate.
+    pub names: Vec<String>,
+    /// People's listener.
+    pub people: Option<SocketAddr>,
+    /// Devices' listener.
+    pub devices: Option<SocketAddr>,
+    /// The language model's file and its digest.
+    pub model: Option<(PathBuf, String)>,
+    /// The sentence model's folder.
+    pub sentences: Option<PathBuf>,
+}
+
+impl Said {
+    fn of(&self, section: &str, name: &str) -> Option<Value> {
+        let path = |path: &Path| path.display().to_string();
+        let text = match (section, name) {
+            ("public", "names") if !self.names.is_empty() => {
+                return Some(Value::List(self.names.clone()));
+            }
+            ("organisation", "name") => Some(self.organisation.clone()),
+            ("listen", "people") => self.people.map(|at| at.to_string()),
+            ("listen", "devices") => self.devices.map(|at| at.to_string()),
+            ("model", "file") => self.model.as_ref().map(|(file, _)| path(file)),
+            ("model", "sha256") => self.model.as_ref().map(|(_, digest)| digest.clone()),
+            ("model", "sentences") => self.sentences.as_deref().map(path),
+            _ => None,
+        };
+        text.map(Value::Text)
+    }
+}
+
 /// The file that `init` writes: what was said, and every other key as a comment with its default.
 #[must_use]
-pub fn template(organisation: &str, names: &[String]) -> String {
+pub fn template(said: &Said) -> String {
     let mut text = String::from(
         "# The appliance's configuration. Unknown keys are refused; `config check` reads this file\n\
          # without starting anything, `config show` says where each value came from.\n\
@@ -478,13 +575,8 @@ pub fn template(organisation: &str, names: &[String]) -> String {
                 let _ = write!(text, "\n[{section}]\n");
             }
         }
-        let said = match (key.section, key.name) {
-            ("organisation", "name") => Some(Value::Text(organisation.to_owned())),
-            ("public", "names") if !names.is_empty() => Some(Value::List(names.to_vec())),
-            _ => None,
-        };
         let _ = writeln!(text, "# {}", key.help);
-        match said {
+        match said.of(key.section, key.name) {
             Some(value) => {
                 let _ = writeln!(text, "{} = {value}", key.name);
             }
@@ -498,90 +590,4 @@ pub fn template(organisation: &str, names: &[String]) -> String {
         }
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(text: &str) -> Result<Config, Error> {
-        let dir = Path::new("/d");
-        Config::from_text(
-            dir,
-            &dir.join(FILE),
-            text,
-            &Environment::default(),
-            Overrides::default(),
-        )
-    }
-
-    #[test]
-    fn an_empty_file_is_a_whole_configuration() {
-        let config = config("").unwrap();
-        assert_eq!(config.people.to_string(), "127.0.0.1:8443");
-        assert_eq!(config.store, Path::new("/d/store.db"));
-        assert_eq!(
-            config.certificate_names(),
-            ["localhost", "127.0.0.1", "::1"]
-        );
-        let addresses = config.addresses(8443, 8444);
-        assert_eq!(addresses.people, "https://localhost:8443");
-        assert_eq!(addresses.devices, "https://localhost:8444");
-    }
-
-    #[test]
-    fn the_written_file_reads_as_what_was_said() {
-        let text = template("Larkfield \"Instruments\"", &["skills.example".to_owned()]);
-        let config = config(&text).unwrap();
-        assert_eq!(config.organisation, "Larkfield \"Instruments\"");
-        assert_eq!(config.certificate_names()[0], "skills.example");
-        assert_eq!(config.addresses(443, 8444).people, "https://skills.example");
-    }
-
-    #[test]
-    fn every_comment_of_the_written_file_is_a_valid_line() {
-        let text = template("X", &[]);
-        let open: String = text
-            .lines()
-            .filter(|line| !line.ends_with(" = \"\""))
-            .map(|line| match line.strip_prefix('#') {
-                Some(rest) if !rest.starts_with(' ') => format!("{rest}\n"),
-                Some(" [oidc.entra]") => {
-                    "[oidc.entra]\nissuer = 'https://i'\nclient_id = 'c'\n".to_owned()
-                }
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let config = config(&open).unwrap();
-        assert_eq!(config.providers[0].scopes, ["openid", "profile", "email"]);
-    }
-
-    #[test]
-    fn a_provider_without_issuer_is_refused() {
-        let error = config("[oidc.entra]\nname = \"Entra ID\"\n").unwrap_err();
-        assert_eq!(error.code(), "G002");
-        let text = error.to_string();
-        assert!(
-            text.contains("oidc.entra.issuer: this key is missing"),
-            "{text}"
-        );
-        assert!(text.contains("oidc.entra.client_id"), "{text}");
-    }
-
-    #[test]
-    fn one_address_for_both_is_refused() {
-        let text = "[listen]\npeople = \"127.0.0.1:9\"\ndevices = \"127.0.0.1:9\"\n";
-        assert!(
-            config(text)
-                .unwrap_err()
-                .to_string()
-                .contains("need a port each")
-        );
-    }
-
-    #[test]
-    fn k_may_be_raised_and_never_lowered() {
-        assert_eq!(config("[figures]\nk = 8\n").unwrap().k, 8);
-        assert!(config("[figures]\nk = 4\n").is_err());
-    }
 }

@@ -88,7 +88,10 @@ fn check(kind: Kind, value: Value) -> Result<Value, String> {
         (Kind::Text(max), Value::Text(text)) => {
             (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
         }
-        (Kind::File, Value::Text(text)) => !text.is_empty() && !text.contains('\0'),
+        (Kind::File | Kind::Folder, Value::Text(text)) => !text.is_empty() && !text.contains('\0'),
+        (Kind::Digest, Value::Text(text)) => {
+            text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        }
         (Kind::Listen, Value::Text(text)) => text.parse::<SocketAddr>().is_ok(),
         (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
         (Kind::Url, Value::Text(text)) => https(text).is_some(),

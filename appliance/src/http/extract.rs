@@ -172,6 +172,20 @@ impl Fields {
     }
 }
 
+impl Fields {
+    /// The field of this name, where no other is allowed and none may stand twice.
+    ///
+    /// # Errors
+    /// If there is another, or a second.
+    pub fn only(&self, name: &str) -> Result<Option<&str>, ()> {
+        match self.0.as_slice() {
+            [] => Ok(None),
+            [(field, value)] if field == name => Ok(Some(value)),
+            _ => Err(()),
+        }
+    }
+}
+
 /// The fields of a query.
 pub struct QueryFields(pub Fields);
 
@@ -268,5 +282,15 @@ mod tests {
         let fields = Fields::parse(b"a=1&a=2&b=x%20y");
         assert_eq!(fields.get("a"), None);
         assert_eq!(fields.get("b"), Some("x y"));
+        assert_eq!(fields.only("b"), Err(()));
+    }
+
+    #[test]
+    fn the_only_field_that_is_allowed_may_be_left_out() {
+        assert_eq!(Fields::parse(b"").only("a"), Ok(None));
+        assert_eq!(Fields::parse(b"a=1").only("a"), Ok(Some("1")));
+        for more in [&b"b=1"[..], b"a=1&b=1", b"a=1&a=1"] {
+            assert_eq!(Fields::parse(more).only("a"), Err(()));
+        }
     }
 }

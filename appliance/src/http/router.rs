@@ -134,12 +134,16 @@ routes! {
     get "/v1/me/export" Devices Device ["graph.export"] NONE => api::me::export;
     delete "/v1/me" Devices Device ["graph.erase"] NONE => api::me::erase;
     get "/v1/catalogue" Devices Device [] NONE => api::about::catalogue;
+    get "/v1/items" Devices Device [] NONE => api::items::newest;
 
     post "/v1/enrol/start" People Program [] ENROL => api::enrol::start;
     post "/v1/enrol/poll" People Program [] ENROL => api::enrol::poll;
 
     get "/assets/{file}" People Open [] NONE => pages::assets::file;
     get "/root.pem" People Open [] NONE => pages::assets::root;
+    get "/docs" People Open [] NONE => pages::docs::first;
+    get "/docs/search" People Open [] NONE => pages::docs::search;
+    get "/docs/{page}" People Open [] NONE => pages::docs::page;
     get "/signin" People Open [] NONE => pages::signin::show;
     post "/signout" People Member ["session.end"] FORM => pages::signin::sign_out;
     get "/link/{token}" People Open [] NONE => pages::link::show;

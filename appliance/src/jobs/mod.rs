@@ -1,5 +1,5 @@
 //! Background work, each safe to run twice: the audit chain, dates and counts kept in memory, rows
-//! whose time is over, the weekly snapshot, the server's certificate.
+//! whose time is over, the weekly snapshot, the server's certificate, packs of items.
 
 use crate::app::App;
 use crate::http::error::chain;
@@ -80,6 +80,8 @@ pub fn start(app: &App, tls: &Tls, stop: &watch::Receiver<bool>) -> JoinSet<()> 
     jobs.spawn(run("fold", 5 * MINUTE).run(fold));
     jobs.spawn(run("snapshot", 10 * MINUTE).run(make_snapshot));
     jobs.spawn(run("audit verification", 24 * 60 * MINUTE).run(verify_audit));
+    jobs.spawn(crate::model::maker::run(app.clone(), stop.clone()));
+    jobs.spawn(crate::model::standing::keep(app.clone(), stop.clone()));
     let tls = tls.clone();
     jobs.spawn(run("certificate", 60 * MINUTE).run(move |app| renew(app, tls.clone())));
     jobs

@@ -26,10 +26,23 @@ pub struct HealthPage {
     pub areas: Vec<Area>,
     /// The server's own certificates.
     pub certificates: Vec<Certificate>,
+    /// The local model, and the checks that are made ahead with it.
+    pub model: Vec<Fact>,
     /// The newest acts.
     pub acts: Vec<Act>,
     /// What this appliance is: version, store id, generation, … as term and value.
     pub facts: Vec<(String, String)>,
+}
+
+/// A term, and what is so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// "Sandbox".
+    pub term: String,
+    /// How that stands, where it can be well or not.
+    pub state: Option<AreaState>,
+    /// What is so, a line each.
+    pub lines: Vec<String>,
 }
 
 /// Something an administrator has to do.
@@ -69,6 +82,18 @@ pub enum AreaState {
     Broken,
     /// Not configured.
     Off,
+}
+
+impl AreaState {
+    /// Class, icon and word.
+    fn mark(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Good => ("ok", "ok", "Good"),
+            Self::Care => ("warn", "warn", "Needs care"),
+            Self::Broken => ("fail", "fail", "Broken"),
+            Self::Off => ("off", "", "Not set up"),
+        }
+    }
 }
 
 /// One certificate of the server.
@@ -244,6 +269,7 @@ struct HealthTemplate<'a> {
     needs_sum: String,
     areas: Vec<AreaRow<'a>>,
     certificates: Vec<CertificateRow<'a>>,
+    model: Vec<FactRow<'a>>,
     acts: Vec<ActRow<'a>>,
 }
 
@@ -281,6 +307,11 @@ struct AreaRow<'a> {
     icon: &'static str,
     word: &'static str,
     seen: String,
+}
+
+struct FactRow<'a> {
+    fact: &'a Fact,
+    mark: Option<(&'static str, &'static str, &'static str)>,
 }
 
 struct CertificateRow<'a> {
@@ -355,12 +386,7 @@ impl HealthPage {
             .areas
             .iter()
             .map(|area| {
-                let (class, icon, word) = match area.state {
-                    AreaState::Good => ("ok", "ok", "Good"),
-                    AreaState::Care => ("warn", "warn", "Needs care"),
-                    AreaState::Broken => ("fail", "fail", "Broken"),
-                    AreaState::Off => ("off", "", "Not set up"),
-                };
+                let (class, icon, word) = area.state.mark();
                 AreaRow {
                     area,
                     class,
@@ -395,6 +421,14 @@ impl HealthPage {
             },
             areas,
             certificates,
+            model: self
+                .model
+                .iter()
+                .map(|fact| FactRow {
+                    fact,
+                    mark: fact.state.map(AreaState::mark),
+                })
+                .collect(),
             acts: act_rows(&self.acts, shell),
             page: self,
         }

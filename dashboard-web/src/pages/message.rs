@@ -57,7 +57,14 @@ pub enum LinkGone {
 struct MessageTemplate<'a> {
     frame: Frame<'a>,
     page: &'a MessagePage,
-    trace: Option<String>,
+    trace: Option<TraceWords>,
+}
+
+/// A trace in words: when, the code, and where the manual explains it.
+struct TraceWords {
+    when: String,
+    code: String,
+    href: String,
 }
 
 impl MessagePage {
@@ -67,10 +74,11 @@ impl MessagePage {
     /// [`Error::Template`] if a template could not be filled.
     pub fn render(&self) -> Result<String, Error> {
         let frame = Frame::new(&self.shell, self.room, "", self.title.clone(), None);
-        let trace = self
-            .trace
-            .as_ref()
-            .map(|t| format!("at {}, code {}", self.shell.time(t.at), t.code));
+        let trace = self.trace.as_ref().map(|t| TraceWords {
+            when: self.shell.time(t.at),
+            code: t.code.clone(),
+            href: paths::error_code(&t.code),
+        });
         Ok(MessageTemplate {
             frame,
             page: self,
@@ -106,6 +114,15 @@ impl MessagePage {
         self
     }
 
+    /// Where the manual explains a code that the page itself does not print.
+    fn explained(mut self, code: &str) -> Self {
+        self.links.push(Link::new(
+            format!("What {code} means"),
+            paths::error_code(code),
+        ));
+        self
+    }
+
     /// No such page, or not the reader's to see: the same words for both.
     pub fn not_found(shell: Shell) -> Self {
         Self::plain(
@@ -115,6 +132,7 @@ impl MessagePage {
             "Check the address. If you need more than you can open now, an administrator can change your role; it takes effect at your next click.".to_owned(),
         )
         .with_way_on()
+        .explained("H404")
     }
 
     /// Our fault: the page could not be made and nothing was changed.
@@ -150,6 +168,7 @@ impl MessagePage {
             "It was opened before you signed in, or in another browser, or sent by another site. Go back, load the page again and repeat it.".to_owned(),
         )
         .with_way_on()
+        .explained("H407")
     }
 
     /// A one-time link that is not good any more.

@@ -1,8 +1,8 @@
 //! Invented accounts, devices and acts.
 
 use dashboard_web::pages::admin::{
-    Act, Area, AreaState, AuditPage, Certificate, Chain, Device, DevicesPage, HealthPage, Need,
-    Outcome, Pages, PeoplePage, Person, Verified,
+    Act, Area, AreaState, AuditPage, Certificate, Chain, Device, DevicesPage, Fact, HealthPage,
+    Need, Outcome, Pages, PeoplePage, Person, Verified,
 };
 use dashboard_web::pages::confirm::StepUp;
 use dashboard_web::pages::me::DeviceState;
@@ -86,6 +86,31 @@ pub(super) fn health(trouble: bool) -> HealthPage {
         not_after: NOW + days_left * 86_400,
         renewal: renewal.to_owned(),
     };
+    let fact = |term: &str, state, lines: &[&str]| Fact {
+        term: term.to_owned(),
+        state,
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+    };
+    let model = if trouble {
+        vec![
+            fact(
+                "State",
+                Some(AreaState::Care),
+                &["L003: /models/x.gguf has another digest <b>"],
+            ),
+            fact("Started again", None, &["51 times since the start"]),
+        ]
+    } else {
+        vec![
+            fact("Model", None, &["SmolLM2-135M-Instruct Q4_1"]),
+            fact("State", Some(AreaState::Good), &["runs"]),
+            fact(
+                "Sandbox",
+                Some(AreaState::Good),
+                &["files: only the model’s, read only", "network: none"],
+            ),
+        ]
+    };
     let (sync, backup, needs) = if trouble {
         (
             area("Sync", AreaState::Broken, "The disk is full: pushes are refused with 503, laptops keep their data"),
@@ -130,6 +155,7 @@ pub(super) fn health(trouble: bool) -> HealthPage {
             area("Sign-in", AreaState::Good, "Larkfield Entra ID answers"),
             backup,
         ],
+        model,
         certificates: vec![
             certificate("Root", 265, 7_000, "by you, with the offline key"),
             certificate("Issuing CA", 265, 1_560, "by you, 90 days before"),

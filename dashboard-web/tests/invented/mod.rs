@@ -16,7 +16,8 @@ use dashboard_web::pages::enrol::EnrolCodePage;
 use dashboard_web::pages::link::LinkPurpose;
 use dashboard_web::pages::me::{Me, MePage};
 use dashboard_web::pages::message::{LinkGone, MessagePage};
-use dashboard_web::{Error, Link, Role, Room, Shell, SignedIn, paths};
+use dashboard_web::pages::{DocsPage, DocsSearchPage};
+use dashboard_web::{Error, Link, Role, Room, Shell, SignedIn, manual, paths};
 use jiff::civil::date;
 use organisation::{
     after_leaving, bound, bounds, concept, left_out, made_of_parts, no_snapshot, overview,
@@ -31,6 +32,35 @@ pub const EVIL: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)
 
 const ENROL: &str = "aiworklab enrol https://skills.larkfield.internal:8443 --ca-fingerprint sha256:3f9a0c71b5d2e8460f1c7a93be5d20478c61fa9e3b7d5082c4e69f1a0b83e258";
 const FINGERPRINT: &str = "sha256:3f9a0c71b5d2e8460f1c7a93be5d20478c61fa9e3b7d5082c4e69f1a0b83e258";
+
+/// The manual, every page of it, and its search in each state.
+fn manual_pages() -> Result<Vec<Sample>, Error> {
+    let mut pages = Vec::new();
+    for (at, page) in manual::pages().iter().enumerate() {
+        let html = DocsPage {
+            shell: nobody(),
+            at,
+        }
+        .render()?;
+        let name = format!("docs-{}", page.slug).leak();
+        pages.push(Sample { name, html });
+    }
+    for (name, query) in [
+        ("docs-search", "first administrator"),
+        ("docs-search-code", "S003"),
+        ("docs-search-some", "administrator zzzz"),
+        ("docs-search-none", "<script>alert(1)</script>"),
+        ("docs-search-empty", ""),
+    ] {
+        let page = DocsSearchPage {
+            shell: member(),
+            found: manual::search(query),
+        };
+        let html = page.render()?;
+        pages.push(Sample { name, html });
+    }
+    Ok(pages)
+}
 
 /// One page, rendered.
 pub struct Sample {
@@ -57,8 +87,8 @@ pub fn shell() -> Shell {
         }),
         csrf: "b7c1d2e3".to_owned(),
         notice: None,
-        manual_href: Some("/docs".to_owned()),
-        stored_href: Some("/docs/what-leaves".to_owned()),
+        manual_href: Some(paths::MANUAL.to_owned()),
+        stored_href: Some(paths::STORED.to_owned()),
     }
 }
 
@@ -82,8 +112,6 @@ fn nobody() -> Shell {
 fn sample_store() -> Shell {
     Shell {
         sample: true,
-        manual_href: None,
-        stored_href: None,
         ..member()
     }
 }
@@ -335,5 +363,6 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
         "erased-account",
         MessagePage::erased(nobody(), Erased::Account).render(),
     )?;
+    pages.extend(manual_pages()?);
     Ok(pages)
 }

@@ -236,9 +236,7 @@ fn only_the_engine_names_a_driver() {
         }
     }
     let mut found = Vec::new();
-    visit(
-        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut found,
-    );
+    // A test runs in its crate's folder, in whichever checkout that is.
+    visit(std::path::Path::new("src"), &mut found);
     assert_eq!(found, ["sqlite.rs"]);
 }

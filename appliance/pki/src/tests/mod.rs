@@ -2,6 +2,7 @@
 
 mod openssl;
 mod requests;
+mod signer;
 
 use std::time::Duration;
 

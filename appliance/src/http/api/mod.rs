@@ -2,5 +2,6 @@
 
 pub mod about;
 pub mod enrol;
+pub mod items;
 pub mod me;
 pub mod sync;

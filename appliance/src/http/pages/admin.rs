@@ -4,7 +4,7 @@
 use super::log::{LATEST, acts, entry_of};
 use super::me::device_state;
 use super::words::{counted, grouped};
-use super::{date, html, role, shell, step_up};
+use super::{date, html, model, role, shell, step_up};
 use crate::app::App;
 use crate::http::auth::{Asked, Caller};
 use crate::http::error::ApiError;
@@ -41,11 +41,18 @@ pub async fn health(
     let counts = app.store().counts(asked.now).await?;
     let acts = acts(&app, None, LATEST).await?;
     let meta = app.store().meta();
+    let standing = crate::model::standing::Standing::of(&app);
+    let shell = shell(&app, &caller, &asked);
+    let mut needs = needs(&app, asked.now);
+    needs.extend(model::need(&app, &standing));
+    let mut areas = areas(&app, &counts, asked.now);
+    areas.extend(model::areas(&standing, asked.now));
     let page = HealthPage {
         step_up_until: caller.fresh_until(&app, asked.now),
-        needs: needs(&app, asked.now),
-        areas: areas(&app, &counts, asked.now),
+        needs,
+        areas,
         certificates: certificates(&app),
+        model: model::facts(&standing, |at| shell.time(at)),
         acts,
         facts: vec![
             ("Version".to_owned(), crate::cli::VERSION.to_owned()),
@@ -64,7 +71,7 @@ pub async fn health(
             ("People".to_owned(), app.addresses().people.clone()),
             ("Devices".to_owned(), app.addresses().devices.clone()),
         ],
-        shell: shell(&app, &caller, &asked),
+        shell,
     };
     html(page.render())
 }
@@ -181,13 +188,15 @@ fn certificates(app: &App) -> Vec<Certificate> {
             renewal: "by you".to_owned(),
         })
         .collect();
-    if let Some(validity) = app.watch().server {
-        lines.push(Certificate {
-            name: "Server".to_owned(),
+    let watch = app.watch();
+    let own = [("Server", watch.server), ("Signer of checks", watch.signer)];
+    for (name, validity) in own {
+        lines.extend(validity.map(|validity| Certificate {
+            name: name.to_owned(),
             not_before: validity.not_before,
             not_after: validity.not_after,
             renewal: "by itself".to_owned(),
-        });
+        }));
     }
     lines
 }

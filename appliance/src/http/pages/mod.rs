@@ -2,11 +2,13 @@
 
 pub mod admin;
 pub mod assets;
+pub mod docs;
 pub mod enrol;
 pub mod figures;
 pub mod link;
 pub mod log;
 pub mod me;
+mod model;
 pub mod oidc;
 pub mod signin;
 #[cfg(test)]
@@ -40,8 +42,8 @@ pub fn shell(app: &App, caller: &Caller, asked: &Asked) -> Shell {
         person,
         csrf,
         notice: None,
-        manual_href: None,
-        stored_href: None,
+        manual_href: Some(dashboard_web::paths::MANUAL.to_owned()),
+        stored_href: Some(dashboard_web::paths::STORED.to_owned()),
     }
 }
 
