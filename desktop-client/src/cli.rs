@@ -156,10 +156,11 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             let mut store = Store::open(&home)?;
             agent::run(world, &home, &mut store)?;
             let moved = sync::sync(world, &home, &mut store, explain.then_some(&mut *out))?;
+            let items = store.read(|txn| report::items_after_sync(txn, moved.items.as_ref()))?;
             say(
                 out,
                 &format!(
-                    "In step: {} given, {} taken, in {}.\n",
+                    "In step: {} given, {} taken, in {}.\n{items}",
                     moved.given,
                     moved.taken,
                     count(moved.requests, "request")

@@ -110,6 +110,29 @@ pub enum Error {
     /// Output could not be written.
     #[error("the output could not be written")]
     Output { source: io::Error },
+    /// A pack that is not what it says.
+    #[error("the appliance's items are damaged: {why}")]
+    PackBroken { why: String },
+    /// A pack beyond every limit.
+    #[error("the appliance's items take more than {limit} bytes")]
+    PackTooLarge { limit: usize },
+    /// A pack that somebody else signed.
+    #[error("the appliance's items are signed by nobody whom its root lets sign items")]
+    PackSigner { source: webpki::Error },
+    /// A pack that was changed after it was signed.
+    #[error("the signature of the appliance's items does not fit them")]
+    PackSignature { source: webpki::Error },
+    /// A pack of another release.
+    #[error(
+        "the appliance's items are of format {found}; this program reads {}",
+        kernel::items::PACK_FORMAT
+    )]
+    PackFormat { found: u16 },
+    /// A pack of which nothing can be asked.
+    #[error(
+        "none of the appliance's {items} items, of catalogue {catalogue}, is one that this program can vouch for"
+    )]
+    PackForeign { items: u64, catalogue: u32 },
 }
 
 impl Error {
@@ -142,6 +165,12 @@ impl Error {
             Self::Answer { .. } => "C024",
             Self::Terminal { .. } => "C025",
             Self::Output { .. } => "C026",
+            Self::PackBroken { .. } => "C027",
+            Self::PackTooLarge { .. } => "C028",
+            Self::PackSigner { .. } => "C029",
+            Self::PackSignature { .. } => "C030",
+            Self::PackFormat { .. } => "C031",
+            Self::PackForeign { .. } => "C032",
         }
     }
 
@@ -204,6 +233,17 @@ impl Error {
             Self::Answer { .. } => "Answer with 1, 2, 3 or 4, n for \"not sure\", or l for \"later\".".into(),
             Self::Terminal { .. } => "Use `aiworklab quiz --plain`.".into(),
             Self::Output { .. } => "Check where the output goes.".into(),
+            Self::PackBroken { .. } | Self::PackTooLarge { .. } => {
+                "Sync again. If it stays so, tell your administrator; checks go on without these items.".into()
+            }
+            Self::PackSigner { .. } | Self::PackSignature { .. } => {
+                "Tell your administrator: somebody may stand between you and the appliance, or its keys were \
+                 changed. None of it was taken; checks go on without these items."
+                    .into()
+            }
+            Self::PackFormat { .. } | Self::PackForeign { .. } => {
+                "Update the older of the two programs; until then checks go on without these items.".into()
+            }
         }
     }
 

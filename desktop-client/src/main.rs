@@ -11,6 +11,7 @@
 //! | [`quiz`] | a check; an answer becomes a delta, the question stays here |
 //! | [`store`] | the personal store, and the only SQL |
 //! | [`net`], [`enrol`], [`sync`] | the appliance |
+//! | [`pack`] | items that the appliance made ahead, for all concepts at once |
 //! | [`setup`] | hooks into a harness's settings, and out again |
 //! | [`edges`] | clock, randomness, environment |
 
@@ -24,6 +25,7 @@ mod graph;
 mod home;
 mod hook;
 mod net;
+mod pack;
 mod quiz;
 mod report;
 mod setup;

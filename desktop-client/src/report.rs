@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::graph;
 use crate::home::Home;
+use crate::pack::{self, Fetched};
 use crate::setup;
 use crate::spool;
 use crate::store::{Store, Txn};
@@ -116,6 +117,8 @@ pub fn status_json(
             "spool_bytes": waiting.bytes,
             "spool_dropped": waiting.dropped,
             "not_used": txn.tallies()?,
+            "pack": txn.pack()?,
+            "pack_trouble": txn.pack_trouble()?,
             "claude_code": setup::state(world, program),
             "enrolment": enrolment,
             "last_contact": contact,
@@ -205,6 +208,9 @@ pub fn status_text(
                 ),
             ),
         }
+        for (name, text) in items_rows(txn)? {
+            row(name, text);
+        }
         if let Some(c) = txn.contact()? {
             let how = if c.complete { "complete" } else { "broken off" };
             row("Last contact", format!("{}, {how}", words::day(c.at)));
@@ -214,14 +220,80 @@ pub fn status_text(
     Ok(out)
 }
 
+/// Which items checks are taken from, and what is wrong with newer ones.
+fn items_rows(txn: &Txn<'_>) -> Result<Vec<(&'static str, String)>> {
+    let kept = txn.pack()?;
+    let mut rows = vec![(
+        "Items",
+        kept.as_ref().map_or_else(
+            || "drawn on this machine; no pack of the appliance is here".to_owned(),
+            |kept| {
+                format!(
+                    "pack {} of {}: {}; catalogue {}",
+                    kept.version,
+                    words::day(kept.at),
+                    words::plain(&pack::told(kept)),
+                    kept.catalogue
+                )
+            },
+        ),
+    )];
+    if let Some(trouble) = txn.pack_trouble()? {
+        let day = words::day(trouble.at);
+        let rest = match kept {
+            Some(_) => "the pack above stays in use",
+            None => "checks are drawn on this machine",
+        };
+        rows.push((
+            "",
+            format!(
+                "error {} on {day}: {}; {rest}",
+                trouble.code,
+                words::plain(&trouble.text)
+            ),
+        ));
+    }
+    Ok(rows)
+}
+
+/// What a sync says of items: nothing, unless new ones came or could not be taken.
+///
+/// # Errors
+/// The store's own.
+pub fn items_after_sync(txn: &Txn<'_>, fetched: Option<&Result<Fetched>>) -> Result<String> {
+    Ok(match fetched {
+        Some(Ok(Fetched::Taken(kept))) => format!("Items: {}.\n", words::plain(&pack::told(kept))),
+        Some(Err(error)) => {
+            let rest = match txn.pack()? {
+                Some(kept) => format!("Those of {} stay in use.", words::day(kept.at)),
+                None => "Checks are drawn on this machine.".to_owned(),
+            };
+            format!(
+                "Items: not taken. {rest}\n{}",
+                words::indented(&error.told(), "  ")
+            )
+        }
+        Some(Ok(Fetched::Same | Fetched::NoneYet | Fetched::NotMade)) | None => String::new(),
+    })
+}
+
 /// What a sync would send, in words before the bytes.
 ///
 /// # Errors
 /// The store's own.
 pub fn leaves_text(txn: &mut Txn<'_>) -> Result<String> {
     let devices = txn.enrolment()?.map(|e| e.devices);
+    let items = pack::request(txn.pack()?.as_ref());
+    let items = devices.as_ref().map_or(String::new(), |devices| {
+        format!(
+            "\nAfter it a sync asks for the items that the appliance made. The request says which of them \
+             are here,\nand is the same whatever you do; it has no body:\n\nGET {devices}{items}\n"
+        )
+    });
     let Some(bytes) = sync::next_push(txn)? else {
-        return Ok("Nothing: the appliance holds all that this machine holds.\n".into());
+        return Ok(format!(
+            "Nothing: the appliance holds all that this machine holds.\n{items}"
+        ));
     };
     let size = words::exactly(bytes.len());
     let unsent = count(sync::unsent(txn)?, "unsent delta");
@@ -242,5 +314,7 @@ pub fn leaves_text(txn: &mut Txn<'_>) -> Result<String> {
         ),
     };
     let body = String::from_utf8_lossy(&bytes);
-    Ok(format!("{head}\n\nPOST {to}/v1/sync/push\n\n{body}\n"))
+    Ok(format!(
+        "{head}\n\nPOST {to}/v1/sync/push\n\n{body}\n{items}"
+    ))
 }

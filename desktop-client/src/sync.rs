@@ -7,6 +7,7 @@
 use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::net::{self, Http, Identity};
+use crate::pack::{self, Fetched};
 use crate::store::{Contact, Enrolment, Store, Txn};
 use crate::words;
 use crate::world::World;
@@ -21,7 +22,7 @@ use std::io::Write;
 use zeroize::Zeroizing;
 
 /// What a sync moved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Moved {
     /// Deltas that were given.
     pub given: u64,
@@ -29,9 +30,11 @@ pub struct Moved {
     pub taken: u64,
     /// Requests.
     pub requests: u64,
+    /// What became of the appliance's items; that they did not come fails no sync.
+    pub items: Option<Result<Fetched>>,
 }
 
-/// Syncs until both sides hold the same.
+/// Syncs until both sides hold the same, then fetches the appliance's items.
 ///
 /// # Errors
 /// [`Error::NotEnrolled`]; [`Error::Refused`] with what to do; [`Error::Connect`].
@@ -49,8 +52,9 @@ pub fn sync<'a, 'w>(
             day: words::day(enrolment.not_after),
         });
     }
-    let http = Http::new(net::trusting(root(home)?, Some(identity(home)?))?)?;
-    let run = Run {
+    let root = root(home)?;
+    let http = Http::new(net::trusting(root.clone(), Some(identity(home)?))?)?;
+    let mut run = Run {
         world,
         store,
         http,
@@ -58,7 +62,11 @@ pub fn sync<'a, 'w>(
         explain,
         moved: Moved::default(),
     };
-    net::converse(run.until_equal())
+    net::converse(async move {
+        run.until_equal().await?;
+        run.items(&root).await?;
+        Ok(run.moved)
+    })
 }
 
 struct Run<'a, 'w> {
@@ -71,14 +79,36 @@ struct Run<'a, 'w> {
 }
 
 impl Run<'_, '_> {
-    async fn until_equal(mut self) -> Result<Moved> {
+    /// Fetches a newer pack, if there is one.
+    async fn items(&mut self, root: &rustls_pki_types::CertificateDer<'_>) -> Result<()> {
+        let kept = self.store.read(|txn| txn.pack())?;
+        self.say(&format!("items  GET {}", pack::request(kept.as_ref())))?;
+        let source = pack::Source {
+            http: &self.http,
+            devices: &self.enrolment.devices,
+            root,
+        };
+        let fetched = pack::fetch(self.world, self.store, &source).await;
+        self.moved.requests += 1;
+        self.say(&match &fetched {
+            Ok(Fetched::Taken(kept)) => format!("       {} came", kept.version),
+            Ok(Fetched::Same) => "       the newest are here".to_owned(),
+            Ok(Fetched::NoneYet) => "       the appliance has made none yet".to_owned(),
+            Ok(Fetched::NotMade) => "       this appliance makes none".to_owned(),
+            Err(error) => format!("       not taken ({})", error.code()),
+        })?;
+        self.moved.items = Some(fetched);
+        Ok(())
+    }
+
+    async fn until_equal(&mut self) -> Result<()> {
         let catalogue = Catalogue::builtin().version();
         let mut session = Session::new(catalogue);
         loop {
             match self.store.write(|txn| session.next(txn))? {
                 Step::Done => {
                     self.complete()?;
-                    return Ok(self.moved);
+                    return Ok(());
                 }
                 Step::GaveUp => return Err(Error::GaveUp),
                 Step::Pull(pull) => {

@@ -13,16 +13,15 @@ use crate::adapter::{self, Act, Event, Read};
 use crate::error::{Error, Result};
 use crate::graph::{self, Now, Pairs};
 use crate::home::Home;
+use crate::pack;
 use crate::spool::{self, Harness, Record};
 use crate::store::{NewAsk, NewMention, Store, Txn, fresh_stream};
 use crate::words;
 use crate::world::World;
 use aws_lc_rs::hmac;
 use kernel::asking::{self, Decision, Settings, Situation};
-use kernel::catalogue::Catalogue;
 use kernel::delta::{Delta, Evidence, Observation, Retract, State};
 use kernel::ids::{DAY, Slug};
-use kernel::items;
 use kernel::sync::Rows;
 use kernel::sync::client;
 use kernel::tagging::{self, Skipped, SourceChange, Strength, Tagged};
@@ -358,15 +357,12 @@ fn decide(world: &dyn World, txn: &mut Txn<'_>, now: i64) -> Result<bool> {
     let pairs = graph::pairs(txn)?;
     let mut candidates = graph::candidates(txn, &pairs, now, false)?;
     while let Decision::Ask(choice) = asking::decide(&situation, &settings, &asks, &candidates) {
-        let seed = seed(world)?;
-        let catalogue = Catalogue::builtin();
-        match items::next_item(catalogue, &choice.concept, &seen, now.shared, seed) {
-            Ok(item) => {
+        match pack::next(txn, &choice.concept, &seen, now.shared, seed(world)?)? {
+            Ok(next) => {
                 txn.add_ask(&NewAsk {
                     at: now.shared,
-                    item: &item,
-                    seed,
-                    catalogue: catalogue.version(),
+                    item: &next.item,
+                    pack: next.pack.as_deref(),
                     reason: graph::because(choice.reason),
                     new: choice.new,
                     probe: choice.probe,

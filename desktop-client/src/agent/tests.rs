@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::Store;
 use crate::world::still::Still;
+use kernel::catalogue::Catalogue;
 use kernel::delta::Place;
 use kernel::ids::HOUR;
 use kernel::sync::Row;
@@ -202,7 +203,7 @@ fn the_first_week_is_silent_and_then_a_check_waits_after_the_turn() {
     assert!(desk.agent().waiting);
     let ask = desk.store.read(|txn| txn.waiting()).unwrap().unwrap();
     assert!(!ask.requested);
-    let again = items::assemble(Catalogue::builtin(), &ask.item.concept, ask.seed);
+    let again = kernel::items::assemble(Catalogue::builtin(), &ask.item.concept, ask.seed);
     assert!(again.is_ok(), "the seed is stored");
     // One that waits is enough.
     assert!(desk.agent().waiting);

@@ -68,7 +68,15 @@ impl Http {
     /// # Errors
     /// [`Error::Connect`] if nothing answers.
     pub async fn get(&self, url: &str) -> Result<Reply> {
-        Self::sent(url, self.client.get(url)).await
+        Self::sent(url, self.client.get(url), MAX_REPLY_BYTES).await
+    }
+
+    /// `GET` of a reply of up to `most` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Connect`] if nothing answers, [`Error::Reply`] if more comes.
+    pub async fn get_up_to(&self, url: &str, most: usize) -> Result<Reply> {
+        Self::sent(url, self.client.get(url), most).await
     }
 
     /// `POST` of these bytes as JSON.
@@ -81,7 +89,7 @@ impl Http {
             .post(url)
             .header(reqwest::header::CONTENT_TYPE, "application/json")
             .body(body);
-        Self::sent(url, request).await
+        Self::sent(url, request, MAX_REPLY_BYTES).await
     }
 
     /// `POST` of a shape.
@@ -92,7 +100,7 @@ impl Http {
         self.post(url, written(shape)).await
     }
 
-    async fn sent(url: &str, request: reqwest::RequestBuilder) -> Result<Reply> {
+    async fn sent(url: &str, request: reqwest::RequestBuilder, most: usize) -> Result<Reply> {
         let failed = |error: reqwest::Error| Error::Connect {
             url: url.to_owned(),
             // The address stands in our own message already.
@@ -106,8 +114,8 @@ impl Http {
             .and_then(|text| text.trim().parse().ok());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > MAX_REPLY_BYTES {
-                let why = format!("it says more than {MAX_REPLY_BYTES} bytes");
+            if body.len() + chunk.len() > most {
+                let why = format!("it says more than {most} bytes");
                 return Err(Error::Reply {
                     url: url.to_owned(),
                     why,

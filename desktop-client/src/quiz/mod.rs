@@ -14,6 +14,7 @@ pub use screen::{Key, Screen, Step};
 use crate::agent;
 use crate::error::{Error, Result};
 use crate::graph::{self, Now};
+use crate::pack;
 use crate::store::{Ask, Met, NewAsk, Outcome, Txn, fresh_stream};
 use crate::world::World;
 use kernel::asking::{self, Reason};
@@ -104,7 +105,6 @@ fn requested(world: &dyn World, txn: &mut Txn<'_>, wanted: Option<Slug>) -> Resu
     let past = graph::past(txn, now.shared)?;
     let asks: Vec<_> = past.iter().map(graph::past_ask).collect();
     let seen: Vec<_> = past.iter().map(graph::seen).collect();
-    let catalogue = Catalogue::builtin();
     let seed = agent::seed(world)?;
     let mut free_at: Option<i64> = None;
     // First what was met and what that builds on, then, so that there always is one, anything.
@@ -120,17 +120,16 @@ fn requested(world: &dyn World, txn: &mut Txn<'_>, wanted: Option<Slug>) -> Resu
         }
         let history = if wanted.is_some() { &[][..] } else { &asks[..] };
         while let Some(choice) = asking::choose_requested(now.shared, history, &candidates) {
-            match items::next_item(catalogue, &choice.concept, &seen, now.shared, seed) {
-                Ok(item) => {
+            match pack::next(txn, &choice.concept, &seen, now.shared, seed)? {
+                Ok(next) => {
                     let reason = match choice.reason {
                         Reason::Fading if choice.new => "you asked for a check",
                         other => graph::because(other),
                     };
                     txn.add_ask(&NewAsk {
                         at: now.shared,
-                        item: &item,
-                        seed,
-                        catalogue: catalogue.version(),
+                        item: &next.item,
+                        pack: next.pack.as_deref(),
                         reason,
                         new: choice.new,
                         probe: choice.probe,

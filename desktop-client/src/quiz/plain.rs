@@ -3,8 +3,10 @@
 
 use super::{Answer, Check, Settled};
 use crate::error::{Error, Result};
+use crate::pack;
 use crate::words::{self, indented, plain, wrapped};
-use kernel::items::{How, Item, OptionText};
+use kernel::catalogue::Catalogue;
+use kernel::items::{Item, OptionText};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::io::BufRead;
@@ -100,11 +102,6 @@ pub fn facts(check: &Check, settled: &Settled) -> Vec<(&'static str, String)> {
         Answer::Option(_) if from == to => format!("It stays {from}. Only you see this."),
         Answer::Option(_) => format!("{from} becomes {to}. Only you see this."),
     };
-    let made = match item.provenance.how {
-        How::Curated => "Written by a person.",
-        How::Executed => "Assembled; its key was executed.",
-        How::Assembled => "Assembled from facts that a person wrote.",
-    };
     let mut facts = vec![
         ("It changes", changes),
         (
@@ -118,10 +115,11 @@ pub fn facts(check: &Check, settled: &Settled) -> Vec<(&'static str, String)> {
         ("Source", item.source.clone()),
         (
             "Made",
-            format!(
-                "{made} Item {}, seed {:016x}; no model wrote it.",
-                item.address, item.provenance.seed
-            ),
+            words::plain(&pack::provenance(item, check.ask.pack.as_deref())),
+        ),
+        (
+            "Item",
+            format!("{}, seed {:016x}", item.address, item.provenance.seed),
         ),
     ];
     facts.retain(|(_, text)| !text.is_empty());
@@ -170,6 +168,9 @@ pub fn as_json(check: &Check) -> Value {
         "address": item.address.to_string(),
         "seed": format!("{:016x}", check.ask.seed),
         "catalogue": item.provenance.catalogue,
+        "pack": check.ask.pack,
+        "how": item.provenance.how,
+        "model": item.provenance.model,
         "your_line": check.met.as_ref().map(|met| json!({"file": met.file, "line": met.line})),
         "stem": item.stem,
         "quote": item.quote,
@@ -193,6 +194,8 @@ pub fn settled_json(check: &Check, settled: &Settled) -> Value {
         "check": as_json(check),
         "answer": answer,
         "right": right,
+        "provenance": pack::provenance(&check.ask.item, check.ask.pack.as_deref()),
+        "parts": kernel::items::parts(Catalogue::builtin(), &check.ask.item.address).ok(),
         "counts": settled.counts,
         "from": settled.states.0,
         "to": settled.states.1,

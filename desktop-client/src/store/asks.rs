@@ -63,10 +63,8 @@ pub struct NewAsk<'a> {
     pub at: i64,
     /// The question, whole, as it will be shown.
     pub item: &'a Item,
-    /// The seed that it was drawn with; with the catalogue's version and the address it gives the same item.
-    pub seed: u64,
-    /// The catalogue's version.
-    pub catalogue: u32,
+    /// The pack that it was taken from; `None` if it was drawn here.
+    pub pack: Option<&'a str>,
     /// Why this concept, in words.
     pub reason: &'a str,
     /// Whether the concept was never asked before.
@@ -86,8 +84,10 @@ pub struct Ask {
     pub at: i64,
     /// The question.
     pub item: Item,
-    /// The seed.
+    /// The seed that it was made with.
     pub seed: u64,
+    /// Version of the pack that it was taken from; `None` if it was drawn here.
+    pub pack: Option<String>,
     /// Why this concept.
     pub reason: String,
     /// Whether the concept was never asked before.
@@ -102,7 +102,7 @@ pub struct Ask {
     pub answered: Option<i64>,
 }
 
-const COLUMNS: &str = "id, at, item, seed, reason, new, probe, requested, outcome, answered";
+const COLUMNS: &str = "id, at, item, seed, reason, new, probe, requested, outcome, answered, pack";
 
 struct Raw(Ask0, String);
 type Ask0 = (
@@ -115,6 +115,7 @@ type Ask0 = (
     bool,
     Outcome,
     Option<i64>,
+    Option<String>,
 );
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
@@ -128,13 +129,15 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         row.get(7)?,
         row.get(8)?,
         row.get(9)?,
+        row.get(10)?,
     );
     Ok(Raw(rest, row.get(2)?))
 }
 
 impl Raw {
     fn whole(self) -> Result<Ask> {
-        let Self((id, at, seed, reason, new, probe, requested, outcome, answered), item) = self;
+        let Self((id, at, seed, reason, new, probe, requested, outcome, answered, pack), item) =
+            self;
         let item =
             serde_json::from_str(&item).map_err(|_| Error::StoreDamaged { what: "check" })?;
         let seed = seed.cast_unsigned();
@@ -143,6 +146,7 @@ impl Raw {
             at,
             item,
             seed,
+            pack,
             reason,
             new,
             probe,
@@ -160,19 +164,21 @@ impl Txn<'_> {
             serde_json::to_string(ask.item).map_err(|_| Error::StoreDamaged { what: "check" })?;
         self.inner
             .execute(
-                "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested,
+                                  pack)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 params![
                     ask.at,
                     ask.item.concept.as_str(),
                     ask.item.address.to_string(),
-                    ask.seed.cast_signed(),
-                    ask.catalogue,
+                    ask.item.provenance.seed.cast_signed(),
+                    ask.item.provenance.catalogue,
                     item,
                     ask.reason,
                     ask.new,
                     ask.probe,
-                    ask.requested
+                    ask.requested,
+                    ask.pack
                 ],
             )
             .doing(DOING)?;

@@ -70,14 +70,17 @@ impl Txn<'_> {
         Ok(())
     }
 
-    fn shape<T: for<'de> Deserialize<'de>>(&self, name: &'static str) -> Result<Option<T>> {
+    pub(super) fn shape<T: for<'de> Deserialize<'de>>(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<T>> {
         let text: Option<String> = self.fact(name)?;
         text.map(|text| serde_json::from_str(&text))
             .transpose()
             .map_err(|_| Error::StoreDamaged { what: name })
     }
 
-    fn set_shape(&self, name: &'static str, value: &impl Serialize) -> Result<()> {
+    pub(super) fn set_shape(&self, name: &'static str, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(value).map_err(|_| Error::StoreDamaged { what: name })?;
         self.set_fact(name, text)
     }

@@ -9,6 +9,7 @@
 mod asks;
 mod facts;
 mod meetings;
+mod packs;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod tests;
 pub use asks::{Ask, NewAsk, Outcome};
 pub use facts::{Contact, Enrolment, fresh_stream};
 pub use meetings::{Met, NewMention};
+pub use packs::{Kept, Trouble};
 
 use crate::error::{Doing, Error, Result};
 use crate::home::Home;
@@ -24,7 +26,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 /// Each brings the store one version further.
-const MIGRATIONS: [&str; 1] = [include_str!("0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("0001_first.sql"),
+    include_str!("0002_pack.sql"),
+];
 /// Marks the file as ours (`PRAGMA application_id`): "aiwl".
 const APPLICATION: i64 = 0x6169_776c;
 /// How long a command waits for another one's write.

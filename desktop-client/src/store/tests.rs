@@ -31,14 +31,36 @@ fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     drop(raw);
     let before = std::fs::read(home.database()).unwrap();
     let error = Store::open(&home).unwrap_err();
-    assert!(matches!(
-        error,
-        Error::StoreTooNew {
-            found: 99,
-            known: 1
-        }
-    ));
+    let known = Store::version();
+    assert!(matches!(error, Error::StoreTooNew { found: 99, known: k } if k == known));
     assert_eq!(std::fs::read(home.database()).unwrap(), before);
+}
+
+#[test]
+fn a_store_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    home.ensure().unwrap();
+    let item = kernel::items::assemble(
+        kernel::catalogue::Catalogue::builtin(),
+        &slug("git-rebase"),
+        1,
+    );
+    let item = item.unwrap();
+    let raw = Connection::open(home.database()).unwrap();
+    raw.execute_batch(MIGRATIONS[0]).unwrap();
+    raw.pragma_update(None, "user_version", 1).unwrap();
+    raw.execute(
+        "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested)
+         VALUES (1, 'git-rebase', ?1, 1, 1, ?2, 'you met it today', 1, 0, 0)",
+        [item.address.as_str(), &serde_json::to_string(&item).unwrap()],
+    )
+    .unwrap();
+    drop(raw);
+    let mut store = Store::open(&home).unwrap();
+    let waiting = store.read(|txn| txn.waiting()).unwrap().unwrap();
+    assert_eq!((waiting.item, waiting.pack), (item, None));
+    assert_eq!(store.read(|txn| txn.pack()).unwrap(), None);
 }
 
 #[test]
