@@ -3,13 +3,14 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aiworklab
 SHELL := /bin/bash
 AREA ?= all
 
-.PHONY: help run test prove bench fmt lint docs deps build clean
+.PHONY: help run test prove bench image fmt lint docs deps build bundle clean
 help:
 	@echo "make run            install what is missing, build, start the appliance with a sample organisation"
 	@echo "make run SAMPLE=0   the same with an empty store of your own beside it; HOST=name for all interfaces"
 	@echo "make test           everything that proves it ($(CARGO_TARGET_DIR))"
 	@echo "make prove AREA=x   the long proofs of an area; writes airgap-docs/src/evidence.md"
 	@echo "make bench AREA=x   ratios against a named reference, in one run"
+	@echo "make image          the container image, with buildah; NAME=name:tag, ARCHIVE=file to write it there, too"
 	@echo "make fmt lint docs clean"
 
 deps:
@@ -21,6 +22,10 @@ run: deps
 test:
 	@.ci/deps build test
 	@.ci/test
+bundle: deps
+	@.ci/bundle
+image: deps
+	@.ci/image
 # `make prove protocol` and `make prove AREA=protocol` are the same.
 prove bench:
 	@.ci/$@ $(if $(filter-out $@,$(MAKECMDGOALS)),$(filter-out $@,$(MAKECMDGOALS)),$(AREA))

@@ -25,6 +25,8 @@ pub struct Serve {
     pub settings: Vec<(&'static str, String)>,
     /// Put before the program: `strace …`.
     pub under: Vec<String>,
+    /// Another place of the program that serves than where it was built.
+    pub program: Option<PathBuf>,
 }
 
 /// A served appliance in a folder of its own.
@@ -132,11 +134,13 @@ impl Appliance {
                 .to_owned()
         };
         let (people, devices) = (stays("people"), stays("devices"));
+        let built = || program(Program::Appliance);
+        let binary = self.options.program.clone().unwrap_or_else(built);
         let mut serve = match self.options.under.split_first() {
-            None => Command::new(program(Program::Appliance)),
+            None => Command::new(binary),
             Some((first, rest)) => {
                 let mut under = Command::new(first);
-                under.args(rest).arg(program(Program::Appliance));
+                under.args(rest).arg(binary);
                 under
             }
         };

@@ -16,7 +16,7 @@ pub use appliance::{Appliance, Serve};
 pub use browser::{Browser, Page};
 pub use device::{Device, Keys, Wire};
 pub use laptop::{Enrolling, Laptop};
-pub use program::{Output, Program, capture, program, repository, run};
+pub use program::{Output, Program, capture, models, program, repository, run};
 pub use provider::Provider;
 pub use store::until;
 

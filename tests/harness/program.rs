@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// One of ours.
 #[derive(Clone, Copy, Debug)]
@@ -39,12 +40,44 @@ pub fn program(which: Program) -> PathBuf {
     path
 }
 
-/// The repository's root.
+/// The repository's root: the nearest folder above the one that this runs in which looks like it.
+///
+/// Found at run time. A path that was compiled in stays that of the checkout which built the test
+/// last, and two checkouts that share a target folder would read each other's files.
+///
+/// # Panics
+/// If the test does not run inside a checkout.
 #[must_use]
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests lies in the repository")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let here = std::env::current_dir().expect("a test has a folder that it runs in");
+        let root = here
+            .ancestors()
+            .find(|folder| folder.join("Cargo.lock").exists() && folder.join("kernel").is_dir());
+        root.unwrap_or_else(|| panic!("{} lies in no checkout", here.display()))
+            .to_owned()
+    })
+}
+
+/// Where `.ci/models` puts the models that the product is tested with: beside what is built.
+///
+/// # Panics
+/// If they are not there; `make test` fetches them first.
+#[must_use]
+pub fn models() -> PathBuf {
+    let here = std::env::current_exe().expect("a test knows its own path");
+    let models = here
+        .ancestors()
+        .nth(4)
+        .expect("a test lies in TARGET/TRIPLE/PROFILE/deps")
+        .join("models");
+    assert!(
+        models.is_dir(),
+        "{} is not there: run `make test`, or .ci/models",
+        models.display()
+    );
+    models
 }
 
 /// A recorded harness session: `tests/captures/<name>`.

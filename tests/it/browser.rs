@@ -121,6 +121,19 @@ fn every_page_of_a_filled_appliance_holds_to_the_rules() {
 }
 
 #[test]
+fn every_page_of_the_manual_holds_to_the_rules() {
+    let appliance = Appliance::start();
+    let pages = dashboard_web::manual::pages().iter();
+    let pages: Vec<_> = pages
+        .map(|page| dashboard_web::paths::manual(&page.slug))
+        .collect();
+    let more = json!({ "pages": pages });
+    let seen = visit(&appliance, "manual", &[appliance.root()], &more);
+    let looked = seen["pages"].as_array().map_or(0, Vec::len);
+    assert!(looked >= pages.len() + 4, "{looked} pages were looked at");
+}
+
+#[test]
 fn what_a_page_may_not_do_is_seen() {
     let (_, findings) = drive("slips", "https://localhost:9", &[], &json!({}));
     for slip in [

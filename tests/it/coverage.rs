@@ -156,6 +156,7 @@ impl House {
             .replace("{token}", &"A".repeat(43))
             .replace("{provider}", "corp")
             .replace("{file}", "style.css")
+            .replace("{page}", "install")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who may use whom, and where the clock may be read: what `airgap-docs/src/architecture.md` says, checked.
 
+use harness::repository;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,8 +9,11 @@ use std::process::Command;
 /// Crate → ours that it may depend on, tests included. The end-to-end suite may use everything.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("kernel", &[]),
+    ("local-model", &["kernel"]),
+    ("model-engine", &["local-model"]),
     ("dashboard-web", &["kernel"]),
     ("audit-log", &[]),
+    ("bundle-manifest", &[]),
     ("identity", &[]),
     ("key-vault", &[]),
     ("pki", &[]),
@@ -18,8 +22,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "appliance",
         &[
             "kernel",
+            "local-model",
+            "model-engine",
             "dashboard-web",
             "audit-log",
+            "bundle-manifest",
             "identity",
             "key-vault",
             "org-store",
@@ -27,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("desktop-client", &["kernel"]),
+    ("installer", &["bundle-manifest"]),
 ];
 
 /// What only `edges.rs` may call; `clippy.toml` says the same where clippy is installed.
@@ -43,17 +51,10 @@ const EDGES_ONLY: &[&str] = &[
     "Uuid::new_v4(",
 ];
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests lies in the workspace")
-        .to_owned()
-}
-
 fn cargo(args: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(args)
-        .current_dir(root())
+        .current_dir(repository())
         .output()
         .expect("cargo runs");
     String::from_utf8(output.stdout).expect("cargo prints UTF-8")
@@ -152,11 +153,11 @@ fn reads_the_edges(text: &str) -> Vec<(usize, &str)> {
 #[test]
 fn only_edges_rs_reads_the_clock_the_environment_and_chance() {
     let mut files = Vec::new();
-    sources(&root(), &mut files);
+    sources(repository(), &mut files);
     assert!(files.len() > 50, "the sources were not found");
     let mut found = Vec::new();
     for file in files {
-        let short = file.strip_prefix(root()).unwrap_or(&file);
+        let short = file.strip_prefix(repository()).unwrap_or(&file);
         let is_product = short.components().any(|part| part.as_os_str() == "src");
         if !is_product || short.ends_with("edges.rs") {
             continue;
@@ -203,7 +204,8 @@ fn no_second_tls_or_crypto_stack_is_built() {
 
 #[test]
 fn every_crate_comes_from_the_one_registry_or_from_here() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).expect("Cargo.lock is here");
+    let lock =
+        std::fs::read_to_string(repository().join("Cargo.lock")).expect("Cargo.lock is here");
     let sources: BTreeSet<_> = lock
         .lines()
         .filter_map(|line| line.strip_prefix("source = "))

@@ -2,9 +2,14 @@
 
 mod bad_input;
 mod browser;
+mod bundle;
 mod coverage;
 mod durability;
+mod image;
+mod items;
 mod layers;
 mod main_job;
+mod manual;
+mod model;
 mod privacy;
 mod tls;

@@ -5,7 +5,7 @@
 use harness::{Appliance, Browser, Laptop, Provider, Serve, capture};
 use kernel::catalogue::Catalogue;
 use kernel::ids::{DAY, Slug};
-use kernel::items::{Seen, SeenOutcome, next_item};
+use kernel::items::{ItemAddress, Seen, SeenOutcome, next_item, parts};
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -27,8 +27,9 @@ fn title(slug: &str) -> String {
 
 /// Gets a check and answers it right or wrong, as somebody does who knows; what became of it.
 ///
-/// A check is made of catalogue, concept, what was seen before and a seed, and nothing else: it is
-/// made again here, which tells the right answer.
+/// Its address says what it is made of, and so the right answer. A check that was drawn on the laptop
+/// is made of catalogue, concept, what was seen before and a seed, and nothing else: it is made
+/// again here.
 fn answer(
     laptop: &Laptop,
     concept: Option<&str>,
@@ -42,20 +43,28 @@ fn answer(
     }
     let shown = laptop.json(&show);
     let slug = shown["concept"].as_str().expect("a concept").to_owned();
-    let seed = u64::from_str_radix(shown["seed"].as_str().expect("a seed"), 16).expect("a number");
-    let about = Slug::new(slug.clone()).expect("a slug");
-    let item = next_item(Catalogue::builtin(), &about, seen, at, seed).expect("an item");
-    let options: Vec<_> = item
-        .options
-        .iter()
-        .map(|option| option.text.as_str())
-        .collect();
-    assert_eq!(
-        json!(options),
-        shown["options"],
-        "the same seed makes the same check"
-    );
-    let key = item.key().expect("one option is right");
+    let address: ItemAddress = shown["address"]
+        .as_str()
+        .expect("text")
+        .parse()
+        .expect("one");
+    let options = shown["options"].as_array().expect("options");
+    if shown["pack"].is_null() {
+        let seed = shown["seed"].as_str().expect("a seed");
+        let seed = u64::from_str_radix(seed, 16).expect("a number");
+        let about = Slug::new(slug.clone()).expect("a slug");
+        let item = next_item(Catalogue::builtin(), &about, seen, at, seed).expect("an item");
+        let again: Vec<_> = item.options.iter().map(|option| &option.text).collect();
+        assert_eq!(
+            json!(again),
+            shown["options"],
+            "the same seed makes the same check"
+        );
+    }
+    let made_of = parts(Catalogue::builtin(), &address).expect("its parts");
+    let right_one = &made_of.key().expect("one option is right").option;
+    let key = options.iter().position(|option| option == right_one);
+    let key = key.expect("it is shown");
     let chosen = if right {
         key
     } else {
@@ -70,7 +79,7 @@ fn answer(
         SeenOutcome::Wrong
     };
     seen.push(Seen {
-        address: item.address,
+        address,
         at,
         outcome,
     });

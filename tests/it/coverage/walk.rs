@@ -2,7 +2,7 @@
 
 use super::{House, PULL, id_behind, token};
 use appliance::http::router::{ROUTES, Route};
-use harness::Laptop;
+use harness::{Device, Laptop};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -96,6 +96,16 @@ fn open_doors(house: &mut House, walk: &mut Walk) {
     );
     walk.read("GET", "/root.pem");
 
+    for (route, path) in [
+        ("/docs", "/docs"),
+        ("/docs/{page}", "/docs/errors"),
+        ("/docs/search", "/docs/search?q=S003"),
+    ] {
+        let page = nobody.get(path).expect(200);
+        assert!(page.says("Manual"), "{path}: {}", page.text());
+        walk.read("GET", route);
+    }
+
     let link = house.appliance.link(None);
     walk.expected.push("link.issue ok".to_owned());
     let shown = nobody.get(&link).expect(200);
@@ -173,6 +183,8 @@ fn devices(house: &mut House, walk: &mut Walk) {
     walk.read("POST", "/v1/sync/push");
     let _ = device.json("GET", "/v1/catalogue", "").expect(200);
     walk.read("GET", "/v1/catalogue");
+    items(&device);
+    walk.read("GET", "/v1/items");
     let _ = device
         .json("PUT", "/v1/me/aggregate", r#"{"choice":"out"}"#)
         .expect(200);
@@ -191,6 +203,24 @@ fn devices(house: &mut House, walk: &mut Walk) {
     let _ = house.member.submit(&asked, &path, &[]).expect(303);
     walk.left("POST", "/me/devices/{id}/revoke", "device.revoke-own");
     assert_eq!(device.json("POST", "/v1/sync/pull", PULL).status, 403);
+}
+
+/// All items at once: whoever asks names no concept, and holds what is there or gets it whole.
+fn items(device: &Device) {
+    let reply = harness::until("a pack of items", || {
+        let page = device.json("GET", "/v1/items", "");
+        (page.status == 200).then_some(page)
+    });
+    let pack: Value = serde_json::from_str(&reply.body).expect("JSON");
+    let version = pack["version"].as_str().expect("a version");
+    let same = device.json("GET", &format!("/v1/items?have={version}"), "");
+    assert_eq!((same.status.as_u16(), same.body.as_str()), (204, ""));
+    let other = device.json("GET", &format!("/v1/items?have={}", "0".repeat(32)), "");
+    assert_eq!(other.expect(200).body, reply.body);
+    for wrong in ["have=1", "concept=git-rebase", "have=&have=", "have"] {
+        let page = device.json("GET", &format!("/v1/items?{wrong}"), "");
+        assert_eq!(page.status, 400, "{wrong}");
+    }
 }
 
 fn own_data(house: &mut House, walk: &mut Walk) {

@@ -190,6 +190,7 @@ impl Life {
                 edges,
                 sync_clock,
                 addresses,
+                model: local_model::Host::off(local_model::Reason::NotConfigured),
             },
             parts,
         );

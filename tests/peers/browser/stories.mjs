@@ -168,6 +168,38 @@ export async function tour(eyes, job) {
   return seen;
 }
 
+// The manual, as somebody reads it who is not signed in; and its search.
+export async function manual(eyes, job) {
+  const reader = await eyes.somebody();
+  await eyes.open(reader, '/signin');
+  await reader.locator('footer').getByRole('link', { name: 'Manual' }).click();
+  assert.equal(new URL(reader.url()).pathname, '/docs');
+  for (const page of job.pages) {
+    await eyes.open(reader, page);
+    await eyes.look(reader, `docs${page.replaceAll('/', '-').replace(/^-docs/, '') || '-index'}`);
+  }
+  const search = async (words) => {
+    await reader.getByRole('searchbox', { name: 'Search the manual' }).fill(words);
+    await reader.getByRole('button', { name: 'Search', exact: true }).click();
+  };
+  await search('S003');
+  await eyes.hear(reader, 'in the manual', 'Errors: S003');
+  await eyes.look(reader, 'docs-search-code');
+  await reader.locator('main ol.hits').getByRole('link').first().click();
+  assert.equal(reader.url(), `${job.base}/docs/errors#S003`, 'a code leads to its row');
+  await search('first administrator');
+  await eyes.look(reader, 'docs-search');
+  await search('nosuchwordatall');
+  await eyes.hear(reader, 'Nothing in the manual has “nosuchwordatall”.');
+  await eyes.look(reader, 'docs-search-none');
+  await eyes.open(reader, '/docs/search');
+  await eyes.look(reader, 'docs-search-empty');
+  await eyes.open(reader, '/docs/no-such-page', 404);
+  await reader.getByRole('link', { name: 'What H404 means' }).click();
+  assert.equal(reader.url(), `${job.base}/docs/errors#H404`, 'an error leads to its row');
+  await eyes.follow(reader);
+}
+
 // Pages that do everything they may not, answered here and by no appliance: what looks has to see it.
 export async function slips(eyes, job) {
   const somebody = await eyes.somebody();

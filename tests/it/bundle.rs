@@ -1,0 +1,6 @@
+//! The bundle: made, tampered with, and installed on a bare machine without a network.
+
+mod guest;
+mod made;
+mod same;
+mod tampering;
