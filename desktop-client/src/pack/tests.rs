@@ -373,6 +373,6 @@ fn status_and_what_leaves_tell_of_the_pack() {
     let told = told(&kept(&items));
     let chosen = "for 1 concept, chosen by SmolLM2-135M-Instruct Q4_1 (tier ranker)";
     assert!(told.ends_with(chosen), "{told}");
-    let leaves = store.read(|txn| crate::report::leaves_text(txn)).unwrap();
+    let leaves = store.read(crate::report::leaves_text).unwrap();
     assert!(!leaves.contains("/v1/items"), "not enrolled: {leaves}");
 }

@@ -171,6 +171,7 @@ pub fn as_json(check: &Check) -> Value {
         "pack": check.ask.pack,
         "how": item.provenance.how,
         "model": item.provenance.model,
+        "provenance": pack::provenance(item, check.ask.pack.as_deref()),
         "your_line": check.met.as_ref().map(|met| json!({"file": met.file, "line": met.line})),
         "stem": item.stem,
         "quote": item.quote,

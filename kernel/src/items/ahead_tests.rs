@@ -247,12 +247,27 @@ fn the_sentence_of_provenance_names_model_tier_and_facts() {
     });
     let chance = "SmolLM2-135M-Instruct Q4_1 is at chance here (tier none): drawn at random.";
     assert!(said(&item).ends_with(chance), "{}", said(&item));
-    for form in [Form::Spot, Form::Template, Form::Curated, Form::Reply] {
-        let item = pack_of(CONCEPT)
-            .into_iter()
-            .find(|i| i.form == form)
-            .expect("one");
-        println!("{}", item.provenance_sentence(catalogue, Maker::Appliance));
+    let form = |form| {
+        let mut items = pack_of("git-rebase").into_iter();
+        let mut item = items.find(|item| item.form == form).expect("one");
+        item.provenance.model = Some(ModelPart {
+            place: None,
+            ..part()
+        });
+        item.provenance_sentence(catalogue, Maker::Appliance)
+    };
+    for (form, made) in [
+        (form(Form::Spot), "Assembled from aspect "),
+        (form(Form::Reply), "Assembled from aspect "),
+        (form(Form::Template), "Made by running a program: "),
+        (form(Form::Curated), "Written by an author: item "),
+    ] {
+        let tier = "SmolLM2-135M-Instruct Q4_1 (tier ranker) had nothing to choose in it.";
+        assert!(form.starts_with(made) && form.ends_with(tier), "{form}");
+        assert!(
+            form.contains("fact") && form.contains("git-rebase/"),
+            "{form}"
+        );
     }
 }
 

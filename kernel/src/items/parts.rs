@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::build::askable;
-use super::made::{AGREE, Made, case_id, claim, ending, output_why};
+use super::made::{AGREE, Made, case_id, claim, ending, live, output_why};
 use super::{Error, Form, Item, ItemAddress, ModelPart, Tier};
 use crate::catalogue::{Answer, Aspect, Catalogue};
 use crate::ids::Slug;
@@ -61,6 +61,8 @@ pub struct Parts {
     /// The template and its case, or the curated item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
+    /// Addresses of the aspect's true answers: what the item tests, however it is put.
+    pub tests: Vec<String>,
     /// What every answer ends, where the aspect has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lead: Option<String>,
@@ -203,6 +205,10 @@ pub fn parts(catalogue: &Catalogue, address: &ItemAddress) -> Result<Parts, Erro
         form: made.form(),
         scene: scene_at,
         written,
+        tests: live(&aspect.right)
+            .iter()
+            .map(|(at, _)| format!("{slug}/{}/r{at}", aspect.id))
+            .collect(),
         lead: aspect.lead.clone(),
         source: aspect.source.clone(),
         parts: list,
@@ -230,12 +236,23 @@ impl Parts {
             names.collect::<Vec<_>>().join(" ")
         };
         let written = self.written.as_deref().unwrap_or("");
+        // The first whole, the others by their positions.
+        let tests = self.tests.iter().enumerate().map(|(n, address)| match n {
+            0 => address.as_str(),
+            _ => address.rsplit('/').next().unwrap_or(""),
+        });
+        let tests = match self.tests.len() {
+            1 => format!("fact {}", tests.collect::<String>()),
+            _ => format!("facts {}", tests.collect::<Vec<_>>().join(" ")),
+        };
         let made = match self.form {
-            Form::Curated => format!("Written by an author: item {written} of aspect {aspect}"),
+            Form::Curated => {
+                format!("Written by an author: item {written} of aspect {aspect}, on {tests}")
+            }
             Form::Template => {
                 let (beliefs, possible) = (last(Role::Belief), last(Role::Possible));
                 let mut text = format!(
-                    "Made by running a program: {written} of aspect {aspect}, whose output is the key"
+                    "Made by running a program: {written} of aspect {aspect}, on {tests}, whose output is the key"
                 );
                 if !beliefs.is_empty() {
                     text.push_str(&format!("; wrong outputs of beliefs {beliefs}"));
@@ -288,7 +305,12 @@ impl ModelPart {
                 format!("Chosen by {name} (author: place {place} of {of}).")
             }
             (Tier::Ranker | Tier::Author, None) => {
-                format!("{name} did not choose it: there was nothing to choose among.")
+                let tier = if self.tier == Tier::Ranker {
+                    "ranker"
+                } else {
+                    "author"
+                };
+                format!("{name} (tier {tier}) had nothing to choose in it.")
             }
         }
     }
