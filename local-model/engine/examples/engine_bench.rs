@@ -2,10 +2,13 @@
 //! it beside llama.cpp's own programs.
 //!
 //! `engine_bench FILE THREADS MODE …`, with the modes `prompt` (512 tokens read at once), `write`
-//! (64 tokens, one at a time) and `rank` (16 continuations of a prefix; tokens are the continuations').
+//! (64 tokens, one at a time), `rank` (16 continuations of a prefix; tokens are the continuations')
+//! and `sentences:FOLDER` (64 texts of about 12 tokens; for `tokens` read texts).
 
-use local_model::{Continuations, Limits, ModelFile, Reason, digest_of, inspect};
-use model_engine::Llama;
+use local_model::{
+    Continuations, Embedder, Limits, ModelFile, Reason, digest_of, inspect, inspect_embedder,
+};
+use model_engine::{Llama, Sentences};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -45,25 +48,42 @@ fn measured(file: &str, threads: u32, modes: &[String]) -> Result<(), String> {
     .map_err(words)?;
     let mut llama = Llama::load(&file, &limits).map_err(words)?;
     for mode in modes {
-        let (tokens, seconds) = match mode.as_str() {
+        let (tokens, (seconds, processor)) = match mode.as_str() {
             "prompt" => prompt(&mut llama),
             "write" => write(&mut llama),
             "rank" => rank(&mut llama),
+            folder if folder.starts_with("sentences:") => {
+                sentences(&folder["sentences:".len()..], threads)?
+            }
             other => return Err(format!("unknown mode {other}")),
         }
         .map_err(|e| e.words())?;
-        println!("{{\"mode\":\"{mode}\",\"tokens\":{tokens},\"seconds\":{seconds:.6}}}");
+        println!(
+            "{{\"mode\":\"{mode}\",\"tokens\":{tokens},\"seconds\":{seconds:.6},\
+             \"processor\":{processor:.2}}}"
+        );
     }
     Ok(())
 }
 
-type Measured = Result<(u32, f64), model_engine::EngineError>;
+type Measured = Result<(u32, Seconds), model_engine::EngineError>;
+
+/// Seconds by the clock, and seconds of processor, to 10 ms: what other load does not change.
+type Seconds = (f64, f64);
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
-fn timed<T>(act: impl FnOnce() -> T) -> (T, f64) {
-    let began = Instant::now();
+fn timed<T>(act: impl FnOnce() -> T) -> (T, Seconds) {
+    let (began, used) = (Instant::now(), processor());
     let done = act();
-    (done, began.elapsed().as_secs_f64())
+    (done, (began.elapsed().as_secs_f64(), processor() - used))
+}
+
+/// Processor time of this process so far: fields 14 and 15 of its `stat`, in hundredths.
+fn processor() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    ticks.filter_map(|t| t.parse::<f64>().ok()).sum::<f64>() / 100.0
 }
 
 fn job(prefix: String, continuations: Vec<String>) -> Continuations {
@@ -103,4 +123,16 @@ fn rank(llama: &mut Llama) -> Measured {
     let asked = job(prefix.into(), tails);
     let (scored, seconds) = timed(|| llama.score(&asked));
     Ok((scored?.iter().map(|l| l.tokens).sum(), seconds))
+}
+
+fn sentences(folder: &str, threads: u32) -> Result<Measured, String> {
+    let words = |reason: Reason| reason.to_string();
+    let embedder = Embedder::in_folder(folder.as_ref());
+    let files = inspect_embedder(&embedder).map_err(words)?;
+    let loaded = Sentences::load(files, &embedder.weights.sha256, threads).map_err(words)?;
+    let texts: Vec<String> = (0..64)
+        .map(|i| format!("Lock {i} is held until the session ends, not longer."))
+        .collect();
+    let (found, seconds) = timed(|| loaded.embed(&texts));
+    Ok(found.map(|all| (u32::try_from(all.len()).unwrap_or(u32::MAX), seconds)))
 }

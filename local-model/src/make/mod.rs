@@ -163,7 +163,7 @@ pub async fn try_concept<M: Model + Sync>(
             if let (Some(scores), true) = (&scores, drawn.ranked) {
                 ranked = Some(Ranked::of(catalogue, &item, scores, (1, drawn.of))?);
             }
-            let item = maker.signed(item, drawn.ranked.then_some((1, drawn.of)));
+            let item = maker.marked(item, drawn.ranked.then_some((1, drawn.of)));
             let explained = explain(catalogue, &item, ranked.as_ref())?;
             return Ok(Tried { item, explained });
         }
@@ -261,7 +261,7 @@ impl<'a, M: Model + Sync> Maker<'a, M> {
     }
 
     /// Writes the model's part into an item.
-    fn signed(&self, mut item: Item, place: Option<(u32, u32)>) -> Item {
+    fn marked(&self, mut item: Item, place: Option<(u32, u32)>) -> Item {
         item.provenance.model = self.qualified.map(|qualified| {
             let mut part = qualified.part();
             part.place = place;
@@ -302,7 +302,7 @@ impl<'a, M: Model + Sync> Maker<'a, M> {
                     let place = drawn.ranked.then_some((at as u32 + 1, drawn.of));
                     report.ranked += usize::from(place.is_some());
                     lengths.count(&item);
-                    pool.items.push(self.signed(item, place));
+                    pool.items.push(self.marked(item, place));
                     taken = true;
                     break;
                 }
