@@ -41,6 +41,8 @@ pub struct Fact {
     pub term: String,
     /// How that stands, where it can be well or not.
     pub state: Option<AreaState>,
+    /// The word behind the mark; left out: the state's own.
+    pub word: Option<&'static str>,
     /// What is so, a line each.
     pub lines: Vec<String>,
 }
@@ -426,7 +428,10 @@ impl HealthPage {
                 .iter()
                 .map(|fact| FactRow {
                     fact,
-                    mark: fact.state.map(AreaState::mark),
+                    mark: fact.state.map(|state| {
+                        let (class, icon, word) = state.mark();
+                        (class, icon, fact.word.unwrap_or(word))
+                    }),
                 })
                 .collect(),
             acts: act_rows(&self.acts, shell),

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::manual::{self, Found, Heading, LIMIT_CHARS, LIMIT_WORDS, Outcome, Page, Part};
 use crate::paths;
 use crate::shell::{Frame, Link, Room, Shell};
+use crate::words;
 
 /// From so many headings on, a page begins with a list of them.
 const LONG: usize = 4;
@@ -159,21 +160,18 @@ fn frame<'a>(shell: &'a Shell, title: &str) -> Frame<'a> {
 
 fn finding(found: &Found) -> String {
     let query = &found.query;
-    let places = match found.total {
-        1 => "One place".to_owned(),
-        many => format!("{many} places"),
-    };
+    let many = words::capital(&words::number(found.total as u64));
     match (found.outcome, found.total) {
         (Outcome::Nothing, _) => "What are you looking for?".to_owned(),
         (Outcome::None, _) => format!("Nothing in the manual has “{query}”."),
         (Outcome::Some, 1) => {
             format!("No place has all of “{query}”. One has a part of it.")
         }
-        (Outcome::Some, many) => {
+        (Outcome::Some, _) => {
             format!("No place has all of “{query}”. {many} have a part of it.")
         }
-        (Outcome::All, 1) => format!("{places} in the manual has “{query}”."),
-        (Outcome::All, _) => format!("{places} in the manual have “{query}”."),
+        (Outcome::All, 1) => format!("One place in the manual has “{query}”."),
+        (Outcome::All, _) => format!("{many} places in the manual have “{query}”."),
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn health(trouble: bool) -> HealthPage {
     let fact = |term: &str, state, lines: &[&str]| Fact {
         term: term.to_owned(),
         state,
+        word: None,
         lines: lines.iter().map(|line| (*line).to_owned()).collect(),
     };
     let model = if trouble {
