@@ -10,6 +10,7 @@ help:
 	@echo "make test           everything that proves it ($(CARGO_TARGET_DIR))"
 	@echo "make prove AREA=x   the long proofs of an area; writes airgap-docs/src/evidence.md"
 	@echo "make bench AREA=x   ratios against a named reference, in one run"
+	@echo "make bundle         one signed file for an installation without a network; see .ci/bundle for the release key"
 	@echo "make image          the container image, with buildah; NAME=name:tag, ARCHIVE=file to write it there, too"
 	@echo "make fmt lint docs clean"
 

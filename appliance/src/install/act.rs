@@ -206,7 +206,7 @@ impl Installer<'_> {
         let _ = self.machine.service(&["reset-failed", UNIT]);
         let started = self.machine.service(&["restart", UNIT]);
         // What the service said tells more than that it did not start.
-        started.or_else(|_| Err(self.not_ready()))?;
+        started.map_err(|_| self.not_ready())?;
         *step = "waiting until it serves";
         self.wait(user, &plan.data_dir)?;
 

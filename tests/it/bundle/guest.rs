@@ -213,13 +213,7 @@ fn a_bare_machine_without_a_network_installs_upgrades_and_forgets_it() {
     let said = workshop.make("out-next", &["--models", models, "--version-is", "9.0.0"]);
     let next = workshop.unpack(said, "next");
     let broken = broken_programs(&workshop);
-    let options = [
-        "--programs",
-        broken.to_str().expect("a path is text"),
-        "--version-is",
-        "9.1.0",
-    ];
-    let said = workshop.make("out-broken", &options);
+    let said = workshop.make_of(&broken, "out-broken", &["--version-is", "9.1.0"]);
     let broken = workshop.unpack(said, "broken");
     for (bundle, name) in [(&current, "current"), (&next, "next"), (&broken, "broken")] {
         link(bundle, &bundles.join(name));
@@ -323,6 +317,20 @@ fn judge(results: &Results, current: &Bundle) {
         "a failed install left something"
     );
 
+    // Cut off in the middle, and undone by the next.
+    let cut = results.good("cut-off").stdout;
+    assert!(
+        cut.contains("/.staging-") && cut.contains("/.journal"),
+        "{cut}"
+    );
+    assert!(
+        results
+            .good("cut-off-look")
+            .stdout
+            .contains("an earlier install was cut off")
+    );
+    assert!(!results.text("traces-installed.out").contains(".staging"));
+
     // Installed.
     let install = results.good("install");
     assert!(
@@ -332,6 +340,7 @@ fn judge(results: &Results, current: &Bundle) {
     );
     let exposure = exposure(&results.good("security").stdout);
     assert!(exposure <= EXPOSURE, "{exposure}");
+    println!("exposure of the unit, by systemd-analyze security: {exposure}");
     let unit = results.good("unit").stdout;
     for line in [
         "ActiveState=active",

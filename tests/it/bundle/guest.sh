@@ -47,7 +47,13 @@ step full-disk-left find /opt -mindepth 1
 umount /opt
 step traces-undone traces
 
-# 4. The install.
+# 4. The install: once cut off in the middle, then whole; the second run undoes the first.
+./install --release-key "$KEY" --host skills.test --yes >/dev/null 2>&1 &
+cut=$!
+for _ in $(seq 500); do ls -d /opt/aiworklab/.staging-* >/dev/null 2>&1 && break; sleep 0.02; done
+kill -9 $cut; wait $cut
+step cut-off find /opt/aiworklab -maxdepth 1
+step cut-off-look ./install --release-key "$KEY" --host skills.test --dry-run
 step install ./install --release-key "$KEY" --host skills.test --organisation Larkfield --yes
 step traces-installed traces
 step security systemd-analyze security --offline=true --no-pager /usr/local/lib/systemd/system/aiworklab-appliance.service

@@ -76,8 +76,15 @@ impl Workshop {
         folder
     }
 
-    /// Makes a bundle and returns its file. `options` go to the builder.
+    /// Makes a bundle of the programs under test. `options` go to the builder.
     pub(super) fn make(&self, out: &str, options: &[&str]) -> Value {
+        let built = program(Program::Appliance);
+        let beside = built.parent().expect("a program lies in a folder");
+        self.make_of(beside, out, options)
+    }
+
+    /// The same of other programs.
+    pub(super) fn make_of(&self, programs: &Path, out: &str, options: &[&str]) -> Value {
         let built = program(Program::Appliance);
         let beside = built.parent().expect("a program lies in a folder");
         let mut command = Command::new(beside.join("bundle"));
@@ -85,7 +92,7 @@ impl Workshop {
             .args(["--json", "--tree"])
             .arg(repository())
             .arg("--programs")
-            .arg(beside)
+            .arg(programs)
             .arg("--cache")
             .arg(self.path("cache"))
             .arg("--signing-key")

@@ -1,5 +1,6 @@
 //! Machines that are ready, that are not quite, and that are not.
 
+use super::name::{Leads, leads, name, names};
 use super::*;
 
 const OLDEST: KernelVersion = KernelVersion {
