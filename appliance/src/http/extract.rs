@@ -176,12 +176,14 @@ impl Fields {
     /// The field of this name, where no other is allowed and none may stand twice.
     ///
     /// # Errors
-    /// If there is another, or a second.
-    pub fn only(&self, name: &str) -> Result<Option<&str>, ()> {
+    /// 400 if there is another, or a second.
+    pub fn only(&self, name: &str) -> Result<Option<&str>, ApiError> {
         match self.0.as_slice() {
             [] => Ok(None),
             [(field, value)] if field == name => Ok(Some(value)),
-            _ => Err(()),
+            _ => Err(ApiError::bad_request(format!(
+                "The query may have one field `{name}` and no other."
+            ))),
         }
     }
 }
@@ -282,15 +284,15 @@ mod tests {
         let fields = Fields::parse(b"a=1&a=2&b=x%20y");
         assert_eq!(fields.get("a"), None);
         assert_eq!(fields.get("b"), Some("x y"));
-        assert_eq!(fields.only("b"), Err(()));
+        assert_eq!(fields.only("b").unwrap_err().status, 400);
     }
 
     #[test]
     fn the_only_field_that_is_allowed_may_be_left_out() {
-        assert_eq!(Fields::parse(b"").only("a"), Ok(None));
-        assert_eq!(Fields::parse(b"a=1").only("a"), Ok(Some("1")));
+        assert_eq!(Fields::parse(b"").only("a").unwrap(), None);
+        assert_eq!(Fields::parse(b"a=1").only("a").unwrap(), Some("1"));
         for more in [&b"b=1"[..], b"a=1&b=1", b"a=1&a=1"] {
-            assert_eq!(Fields::parse(more).only("a"), Err(()));
+            assert_eq!(Fields::parse(more).only("a").unwrap_err().status, 400);
         }
     }
 }

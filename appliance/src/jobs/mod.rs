@@ -192,19 +192,23 @@ async fn make_snapshot(app: App) -> Result<(), Failed> {
 }
 
 async fn verify_audit(app: App) -> Result<(), Failed> {
-    let head = app.store().read(|txn| audit::head(txn)).await?;
-    if head.seq == 0 || head.seq > VERIFIED_ROWS {
-        return Ok(());
-    }
-    let (rows, checkpoints) = app
+    // All in one reading: the chain grows every second, and a newer checkpoint would speak of rows
+    // that an earlier reading lacks.
+    let found = app
         .store()
-        .read(move |txn| {
-            Ok((
-                audit::page(txn, 1, head.seq)?,
-                audit::checkpoints(txn, 1, VERIFIED_ROWS)?,
-            ))
+        .read(|txn| {
+            let head = audit::head(txn)?;
+            if head.seq == 0 || head.seq > VERIFIED_ROWS {
+                return Ok(None);
+            }
+            let rows = audit::page(txn, 1, head.seq)?;
+            let checkpoints = audit::checkpoints(txn, 1, VERIFIED_ROWS)?;
+            Ok(Some((head, rows, checkpoints)))
         })
         .await?;
+    let Some((head, rows, checkpoints)) = found else {
+        return Ok(());
+    };
     let trust = audit_log::Trust {
         store: *app.identity().store.as_bytes(),
         keys: vec![app.audit_signer().verify_key()],

@@ -11,6 +11,7 @@
 //!
 //! Invariant: what is on the shelf is only ever replaced by a newer whole one.
 
+use super::patient::Patient;
 use super::shelf::{self, Made};
 use super::{LocalModel, Trouble, Work, identity};
 use crate::app::App;
@@ -19,8 +20,7 @@ use crate::http::error::chain;
 use crate::jobs::last_monday;
 use kernel::catalogue::Catalogue;
 use local_model::{
-    About, Host, LabelledSet, NoModel, Qualified, RankError, Reason, Recipe, State, make_pack,
-    qualify,
+    About, LabelledSet, NoModel, Qualified, RankError, Reason, Recipe, State, make_pack, qualify,
 };
 use pki::PackSigner;
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Items of one concept in a pack: enough for every aspect in several forms.
-pub const PER_CONCEPT: usize = 24;
+/// Items of one concept in a pack: a week has fewer checks than that, and the next has another draw.
+pub const PER_CONCEPT: usize = 12;
 /// Nobody waits for a pack in the first seconds; whoever does, wakes the job.
 const FIRST: Duration = Duration::from_secs(2);
 /// Between two looks.
@@ -65,12 +65,8 @@ fn told(app: &App, trouble: Option<Trouble>) {
     match (app.model().trouble(), &trouble) {
         (None, Some(Trouble { code, cause })) => {
             tracing::error!(code, cause, "items could not be made; the last ones stay");
-            app.note(|watch| watch.failing_jobs += 1);
         }
-        (Some(_), None) => {
-            tracing::info!("items can be made again");
-            app.note(|watch| watch.failing_jobs -= 1);
-        }
+        (Some(_), None) => tracing::info!("items can be made again"),
         _ => {}
     }
     app.model().set_trouble(trouble);
@@ -222,7 +218,7 @@ async fn make(
         let work = async {
             match measured {
                 Some(_) => {
-                    let host = model.host().background();
+                    let host = Patient::new(model.host(), of.edges().clock.clone());
                     make_pack(catalogue, &host, recipe, progress).await
                 }
                 None => make_pack(catalogue, &NoModel, recipe, progress).await,
@@ -306,7 +302,7 @@ async fn measure(app: &App, about: &About) -> Result<Arc<Qualified>, Trouble> {
         "measuring whether the model chooses better than a random draw"
     );
     let progress = |done, of| model.set_work(Work::Measuring { done, of });
-    let host = model.host().background();
+    let host = Patient::new(model.host(), app.edges().clock.clone());
     let measured = measure_with(&host, identity, app.now(), progress).await?;
     tracing::info!(tier = ?measured.tier, "{}", measured.summary());
     let measured = Arc::new(measured);
@@ -330,7 +326,7 @@ async fn measure(app: &App, about: &About) -> Result<Arc<Qualified>, Trouble> {
 /// # Errors
 /// With its code and causes.
 pub async fn measure_with(
-    host: &Host,
+    host: &Patient,
     identity: local_model::Identity,
     now: i64,
     progress: impl FnMut(usize, usize) + Send,
@@ -358,12 +354,13 @@ fn down(reason: &Reason) -> Trouble {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Trouble> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Trouble {
-            code: "L044".to_owned(),
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let code = "L044";
+        Trouble {
+            code: code.to_owned(),
             cause: error.to_string(),
-        })
+        }
+    })
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@
 //! |---|---|
 //! | [`spec`] | from `[model]` to what the worker is started with |
 //! | [`shelf`] | the newest pack of items, signed, in memory and on the disk |
+//! | [`patient`] | asking a model that is slow or ends in between |
 //! | [`maker`] | the job that measures the model and makes packs |
 //! | [`standing`] | how all of it stands, in words: health page, `model status` |
 
 pub mod maker;
+pub mod patient;
 pub mod shelf;
 pub mod spec;
 pub mod standing;

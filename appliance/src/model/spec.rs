@@ -161,7 +161,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("m.gguf");
         std::fs::write(&path, "x").unwrap();
-        // A scratch folder is closed to others.
+        let closed = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(dir.path(), closed).unwrap();
         assert!(!others_may_read(&path));
         assert!(!others_may_read(&dir.path().join("missing")));
     }

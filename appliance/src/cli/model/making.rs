@@ -5,6 +5,7 @@ use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure};
 use crate::config::Config;
 use crate::http::error::chain;
+use crate::model::patient::Patient;
 use crate::model::shelf::{About, Made};
 use crate::model::{identity, maker};
 use kernel::catalogue::Catalogue;
@@ -53,7 +54,8 @@ pub(super) fn qualify(context: &Context, which: &Which) -> Result<(), Failure> {
         let measured = match identity(&about, Catalogue::builtin().version()) {
             Some(identity) => {
                 let told = |done, of| progress.say(&format!("measuring: {done} of {of}"));
-                let measured = maker::measure_with(&host, identity, now, told).await;
+                let patient = Patient::new(&host, context.edges.clock.clone());
+                let measured = maker::measure_with(&patient, identity, now, told).await;
                 measured.map_err(|trouble| troubled("measure the model", trouble))
             }
             None => Err(would_not_run(&Reason::NotConfigured)),
@@ -79,8 +81,9 @@ pub(super) fn try_concept(context: &Context, args: &TryArgs) -> Result<(), Failu
             }
             Some(Running { host, qualified }) => {
                 let qualified = qualified.as_ref();
+                let patient = Patient::new(&host, context.edges.clock.clone());
                 let tried =
-                    local_model::try_concept(catalogue, &host, qualified, &concept, args.seed)
+                    local_model::try_concept(catalogue, &patient, qualified, &concept, args.seed)
                         .await;
                 host.stop().await;
                 tried.map_err(|error| ranking("make a check", &error))
@@ -203,7 +206,9 @@ async fn packed(context: &Context, config: &Config, args: &MakeArgs) -> Result<P
             None,
         ),
         Some(Running { host, qualified }) => {
-            let made = make_pack(catalogue, &host, recipe(qualified.as_ref()), progress).await;
+            let patient = Patient::new(&host, context.edges.clock.clone());
+            let recipe = recipe(qualified.as_ref());
+            let made = make_pack(catalogue, &patient, recipe, progress).await;
             host.stop().await;
             (made, qualified.map(|it| it.key))
         }
@@ -241,7 +246,8 @@ async fn running(
             let progress = Progress::new(context);
             let told = |done, of| progress.say(&format!("measuring: {done} of {of}"));
             let now = context.edges.clock.now();
-            match maker::measure_with(&host, identity, now, told).await {
+            let patient = Patient::new(&host, context.edges.clock.clone());
+            match maker::measure_with(&patient, identity, now, told).await {
                 Ok(measured) => Some(measured),
                 Err(trouble) => {
                     host.stop().await;

@@ -65,7 +65,11 @@ fn running(standing: &Standing) -> String {
         "model",
         format!(
             "{} {}",
-            standing.name.as_deref().unwrap_or("none"),
+            match &standing.name {
+                Some(name) => name,
+                None if standing.is_set_up() => "one is configured",
+                None => "none",
+            },
             match (standing.is_set_up(), standing.state.as_str()) {
                 (false, _) => "",
                 (_, "ready") => "(runs)",
@@ -75,7 +79,7 @@ fn running(standing: &Standing) -> String {
         )
         .trim(),
     )];
-    if standing.is_set_up() {
+    if standing.tier.is_some() || standing.worker.is_some() {
         lines.push(line("tier", tier_words(standing.tier)));
     }
     if let Some(measured) = &standing.measured {

@@ -23,14 +23,7 @@ pub async fn newest(
     State(app): State<App>,
     QueryFields(query): QueryFields,
 ) -> Result<Response, ApiError> {
-    let have = match query.only(HAVE) {
-        Ok(have) => have,
-        Err(()) => {
-            return Err(ApiError::bad_request(
-                "The query may have one field `have` and no other.",
-            ));
-        }
-    };
+    let have = query.only(HAVE)?;
     let is_version = |text: &str| {
         text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
     };

@@ -4,7 +4,7 @@
 use super::words::counted;
 use crate::app::App;
 use crate::model::Work;
-use crate::model::standing::{Pack, Standing, tier_words};
+use crate::model::standing::{Pack, Sandbox, Standing, tier_words};
 use dashboard_web::pages::admin::{Area, AreaState, Fact, Need};
 use kernel::items::Tier;
 
@@ -103,108 +103,115 @@ fn is_degraded(standing: &Standing) -> bool {
 
 /// Everything that is known.
 pub(super) fn facts(standing: &Standing, shown: impl Fn(i64) -> String) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    let mut add = |term: &str, state, lines: Vec<String>| {
-        facts.push(Fact {
-            term: term.to_owned(),
-            state,
-            lines,
-        });
-    };
-    let one = |line: &str| vec![line.to_owned()];
     let set_up = standing.is_set_up();
-    if let Some(name) = standing.name.as_deref().filter(|_| set_up) {
-        add("Model", None, one(name));
+    let name = standing.name.as_deref().filter(|_| set_up);
+    let mut facts: Vec<Fact> = name
+        .map(|name| fact("Model", None, vec![name.to_owned()]))
+        .into_iter()
+        .collect();
+    facts.push(state(standing));
+    if set_up && (standing.tier.is_some() || standing.failure().is_none()) {
+        facts.push(tier(standing));
     }
-    add("State", Some(state_of(standing)), state_lines(standing));
+    facts.extend(standing.sandbox.as_ref().map(sandbox));
     if set_up {
-        let words = tier_words(standing.tier);
-        let mut lines = vec![match standing.tier {
-            Some(Tier::Author) => format!("Author: it {words}"),
-            Some(Tier::Ranker) => format!("Ranker: it {words}"),
-            Some(Tier::None) => format!("None: it {words}"),
-            None => format!("It {words}"),
-        }];
-        lines.extend(standing.measured.iter().map(|text| sentence(text)));
-        add("Tier", None, lines);
+        facts.push(restarts(standing.restarts));
     }
-    if let Some(sandbox) = &standing.sandbox {
-        let state = match sandbox.degraded {
-            true => AreaState::Broken,
-            false => AreaState::Good,
-        };
-        let mut lines = Vec::new();
-        if sandbox.degraded {
-            lines.push(
-                "Degraded: it runs without Landlock, as model.sandbox = \"allow-degraded\" allows"
-                    .to_owned(),
-            );
-        }
-        lines.extend(sandbox.lines.iter().map(|line| sentence(line)));
-        add("Sandbox", Some(state), lines);
-    }
-    if set_up {
-        let state = (standing.restarts >= MANY_RESTARTS).then_some(AreaState::Care);
-        let restarts = match standing.restarts {
-            0 => "Never since the appliance started".to_owned(),
-            n => format!(
-                "{} since the appliance started",
-                counted(n, "time", "times")
-            ),
-        };
-        add("Started again", state, vec![restarts]);
-    }
-    match standing.work {
-        Work::Idle => {}
-        Work::Measuring { done, of } => {
-            add(
-                "Now",
-                None,
-                vec![format!("It is being measured: {done} of {of}")],
-            );
-        }
-        Work::Making { done, of } => {
-            let line = format!("Checks are being made: concept {done} of {of}");
-            add("Now", None, vec![line]);
-        }
-    }
-    if let Some(trouble) = &standing.trouble {
+    facts.extend(now(standing.work));
+    facts.extend(standing.trouble.as_ref().map(|trouble| {
         let line = format!("{}: {}", trouble.code, sentence(&trouble.cause));
-        add("Last attempt", Some(AreaState::Care), vec![line]);
-    }
-    if let Some(pack) = &standing.pack {
-        add("Checks made ahead", None, pack_lines(pack, shown));
-    }
+        fact(
+            "Last attempt",
+            Some((AreaState::Care, "Failed")),
+            vec![line],
+        )
+    }));
+    let pack = standing.pack.as_ref();
+    facts.extend(pack.map(|pack| fact("Checks made ahead", None, pack_lines(pack, shown))));
     facts
 }
 
-fn state_of(standing: &Standing) -> AreaState {
-    match (standing.is_set_up(), standing.failure()) {
-        (false, _) => AreaState::Off,
-        (true, Some(_)) => AreaState::Care,
-        (true, None) => AreaState::Good,
+fn fact(term: &str, mark: Option<(AreaState, &'static str)>, lines: Vec<String>) -> Fact {
+    Fact {
+        term: term.to_owned(),
+        state: mark.map(|(state, _)| state),
+        word: mark.map(|(_, word)| word),
+        lines,
     }
 }
 
-fn state_lines(standing: &Standing) -> Vec<String> {
+fn state(standing: &Standing) -> Fact {
     let mut lines = Vec::new();
-    match (&standing.why, standing.worker) {
-        // "Not set up" says it.
-        _ if !standing.is_set_up() => {}
+    let mark = match (standing.failure(), standing.worker) {
+        _ if !standing.is_set_up() => (AreaState::Off, "Not set up"),
         (Some(why), _) => {
             lines.push(format!("{}: {}", why.code, sentence(&why.text)));
             lines.push(format!("What helps: {}", why.fix));
+            (AreaState::Care, "Does not run")
         }
-        (None, Some(worker)) => lines.push(format!("It runs, as process {worker}")),
-        (None, None) => lines.push("It is being started".to_owned()),
-    }
+        (None, Some(worker)) => {
+            lines.push(format!("Process {worker}"));
+            lines.extend(standing.engine.clone());
+            (AreaState::Good, "Runs")
+        }
+        (None, None) => (AreaState::Good, "Is being started"),
+    };
     if let Some(seconds) = standing.retry_in_s {
-        lines.push(format!(
-            "It is tried again in {}",
-            counted(seconds, "second", "seconds")
-        ));
+        let when = counted(seconds, "second", "seconds");
+        lines.push(format!("It is tried again after {when}"));
     }
-    lines
+    fact("State", Some(mark), lines)
+}
+
+fn tier(standing: &Standing) -> Fact {
+    let words = tier_words(standing.tier);
+    let mut lines = vec![match standing.tier {
+        Some(Tier::Author) => format!("Author: it {words}"),
+        Some(Tier::Ranker) => format!("Ranker: it {words}"),
+        Some(Tier::None) => format!("None: it {words}"),
+        None => format!("It {words}"),
+    }];
+    lines.extend(standing.measured.iter().map(|text| sentence(text)));
+    fact("Tier", None, lines)
+}
+
+fn sandbox(sandbox: &Sandbox) -> Fact {
+    let mut lines = Vec::new();
+    let mark = match sandbox.degraded {
+        true => {
+            lines.push(
+                "It runs without Landlock, as model.sandbox = \"allow-degraded\" allows".to_owned(),
+            );
+            (AreaState::Broken, "Degraded")
+        }
+        false => (AreaState::Good, "Whole"),
+    };
+    lines.extend(sandbox.lines.iter().map(|line| sentence(line)));
+    fact("Sandbox", Some(mark), lines)
+}
+
+fn restarts(restarts: u64) -> Fact {
+    let line = match restarts {
+        0 => "Never since the appliance started".to_owned(),
+        n => format!(
+            "{} since the appliance started",
+            counted(n, "time", "times")
+        ),
+    };
+    let many = restarts >= MANY_RESTARTS;
+    let mark = many.then_some((AreaState::Care, "Often"));
+    fact("Started again", mark, vec![line])
+}
+
+fn now(work: Work) -> Option<Fact> {
+    let line = match work {
+        Work::Idle => return None,
+        Work::Measuring { done, of } => format!("It is being measured: {done} of {of}"),
+        Work::Making { done, of } => {
+            format!("Checks are being made: {done} of {of} concepts done")
+        }
+    };
+    Some(fact("Now", None, vec![line]))
 }
 
 fn pack_lines(pack: &Pack, shown: impl Fn(i64) -> String) -> Vec<String> {
@@ -240,7 +247,7 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::standing::{Counts, Sandbox, Why};
+    use crate::model::standing::{Counts, Why};
 
     fn standing(state: &str) -> Standing {
         Standing {
@@ -266,7 +273,7 @@ mod tests {
     fn text(facts: &[Fact]) -> String {
         facts
             .iter()
-            .map(|fact| format!("{} {:?} {}\n", fact.term, fact.state, fact.lines.join("; ")))
+            .map(|fact| format!("{} {:?} {}\n", fact.term, fact.word, fact.lines.join("; ")))
             .collect()
     }
 
@@ -279,7 +286,7 @@ mod tests {
             refused: Vec::new(),
         });
         let shown = text(&facts(&standing, |_| String::new()));
-        assert!(shown.contains("Sandbox Some(Broken) Degraded"), "{shown}");
+        assert!(shown.contains("Sandbox Some(\"Degraded\")"), "{shown}");
         assert_eq!(areas(&standing, 1)[0].state, AreaState::Care);
         standing.sandbox = Some(Sandbox {
             degraded: false,
@@ -288,7 +295,7 @@ mod tests {
         });
         let shown = text(&facts(&standing, |_| String::new()));
         assert!(
-            shown.contains("Sandbox Some(Good) Network: none"),
+            shown.contains("Sandbox Some(\"Whole\") Network: none"),
             "{shown}"
         );
         assert_eq!(areas(&standing, 1)[0].state, AreaState::Good);
@@ -307,7 +314,7 @@ mod tests {
         for needed in [
             "L011: Its process ended",
             "What helps: look at the log",
-            "Started again Some(Care) 51 times",
+            "Started again Some(\"Often\") 51 times",
         ] {
             assert!(shown.contains(needed), "{needed}: {shown}");
         }
@@ -324,7 +331,10 @@ mod tests {
         });
         assert_eq!(areas(&standing, 1)[0].state, AreaState::Care);
         let shown = text(&facts(&standing, |_| String::new()));
-        assert!(shown.contains("State Some(Care) L003"), "{shown}");
+        assert!(
+            shown.contains("State Some(\"Does not run\") L003"),
+            "{shown}"
+        );
     }
 
     #[test]
