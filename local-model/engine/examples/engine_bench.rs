@@ -116,7 +116,7 @@ fn rank(llama: &mut Llama) -> Measured {
                   A colleague answers:";
     let tails: Vec<String> = (0..16)
         .map(|i| {
-            format!(" it is held until number {i} has ended, and then it is given to the next.")
+            format!(" {i} times it is held until all have ended, and then it is given to the next.")
         })
         .collect();
     llama.score(&job("Something else".into(), vec![" first".into()]))?;
