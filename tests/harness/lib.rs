@@ -18,7 +18,7 @@ pub use device::{Device, Keys, Wire};
 pub use laptop::{Enrolling, Laptop};
 pub use program::{Output, Program, capture, models, program, repository, run};
 pub use provider::Provider;
-pub use store::until;
+pub use store::{until, until_computed};
 
 /// Runs a future to its end; the tests themselves are plain functions.
 ///

@@ -17,14 +17,27 @@ const TIMES: usize = 400;
 ///
 /// # Panics
 /// If it is not after 20 s.
-pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..TIMES {
-        if let Some(found) = look() {
+pub fn until<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    look_for(TIMES, look).unwrap_or_else(|| panic!("20 s went by without: {what}"))
+}
+
+/// The same for what the machine has to compute: a model that is measured.
+///
+/// # Panics
+/// If it is not there after 15 min.
+pub fn until_computed<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    look_for(45 * TIMES, look).unwrap_or_else(|| panic!("15 min went by without: {what}"))
+}
+
+fn look_for<T>(times: usize, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..times {
+        let found = look();
+        if found.is_some() {
             return found;
         }
         crate::wait(async { tokio::time::sleep(EVERY).await });
     }
-    panic!("20 s went by without: {what}")
+    None
 }
 
 impl Appliance {

@@ -414,6 +414,8 @@ fn a_container_whose_server_died_is_unhealthy_and_serves_again_from_its_volume()
         .json();
     let first = Container::serve(&storage, "first", &volume);
     first.until_healthy();
+    let another = storage.once(&volume, &["serve"]).refused();
+    assert!(another.contains("D003"), "one serves a volume: {another}");
     // Asked in a container beside it, which sees the same data and another network.
     let beside = storage.once(&volume, &["healthcheck", "--json"]);
     let beside = failure(beside);

@@ -2,6 +2,7 @@
 //!
 //! What tier the model earned on this machine is measured there, so no test here assumes one.
 
+mod asked;
 mod files;
 mod inside;
 mod kills;

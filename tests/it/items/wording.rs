@@ -216,7 +216,7 @@ fn stem(aspect: &Table, item: &Item<'_>, found: &mut Faults) {
         for sentence in text.split_inclusive(['.', '?', '!']) {
             found.unless(count(sentence) <= 31, "a sentence too long", sentence);
         }
-        found.unless(!text.trim().is_empty() || text == "", "empty", text);
+        found.unless(!text.trim().is_empty() || text.is_empty(), "empty", text);
     }
     found.unless(!item.stem.trim().is_empty(), "stem", "there is none");
     if item.form != "ask" {

@@ -256,6 +256,7 @@ fn collect(value: &Value, codes: &mut Vec<String>) {
 fn a_hostile_file_is_named_unsound_whatever_its_header_says() {
     let appliance = serve(Vec::new());
     let mut other = Vec::new();
+    println!("bad model files refused: {}", hostile().len());
     for (what, bytes) in hostile() {
         let path = placed(&appliance, "hostile.gguf", &bytes);
         configure(&appliance, &path, &sha256(&bytes));
@@ -325,6 +326,7 @@ fn what_is_no_file_or_not_the_one_that_was_named_has_its_reason_and_nothing_hang
         ),
         ("another architecture", another, &of_another, "L005"),
     ];
+    println!("bad model files refused: {}", cases.len());
     for (what, path, digest, code) in &cases {
         configure(&appliance, path, digest);
         let (codes, all) = diagnosed(&appliance);
