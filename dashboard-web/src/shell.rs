@@ -84,6 +84,9 @@ pub struct Shell {
     pub now: i64,
     /// A store that `init --sample` marked: said on every page.
     pub sample: bool,
+    /// The local model runs without a part of its sandbox, as an administrator allowed: said to
+    /// administrators on every page.
+    pub degraded: bool,
     /// Who is signed in, if anybody.
     pub person: Option<SignedIn>,
     /// The token that each form sends back in the field `csrf`. Empty where no session exists.

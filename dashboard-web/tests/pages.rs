@@ -208,6 +208,27 @@ fn a_sample_store_says_so_on_every_page_and_a_real_one_on_none() {
 }
 
 #[test]
+fn a_degraded_sandbox_is_told_to_administrators_on_every_page_and_to_nobody_else() {
+    let told = |role| {
+        let mut shell = invented::shell();
+        shell.degraded = true;
+        if let Some(person) = &mut shell.person {
+            person.role = role;
+        }
+        let page = dashboard_web::pages::concepts::ConceptsPage {
+            shell,
+            snapshot: None,
+            rows: Vec::new(),
+        };
+        let html = page.render().expect("a page can be made");
+        html.contains("runs without Landlock")
+    };
+    assert!(told(dashboard_web::Role::Admin));
+    assert!(!told(dashboard_web::Role::Member));
+    assert!(!page("admin").contains("runs without Landlock"));
+}
+
+#[test]
 fn a_withheld_row_has_no_number_and_no_chart() {
     let html = page("overview");
     let row = html

@@ -274,7 +274,7 @@ pub const KEYS: &[Key] = &[
         "sandbox",
         Kind::Choice(&["required", "allow-degraded"]),
         "required",
-        "What happens on a kernel without Landlock: the model is not started, or it runs with the rest of the sandbox and every page of the administrators says so. The filter of system calls and the absence of a network are never waived.",
+        "What happens on a kernel without Landlock: the model is not started, or it runs with the rest of the sandbox and every page says so to administrators. The filter of system calls and the absence of a network are never waived.",
     ),
     key(
         PROVIDER,

@@ -18,7 +18,7 @@ pub mod shelf;
 pub mod spec;
 pub mod standing;
 
-use local_model::{About, Host, Identity, Qualified, Reason};
+use local_model::{About, Host, Identity, Qualified, Reason, State};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the job is at.
@@ -104,6 +104,12 @@ impl LocalModel {
     #[must_use]
     pub fn is_configured(&self) -> bool {
         self.host.state().reason() != Some(&Reason::NotConfigured)
+    }
+
+    /// Whether it runs now without a part of its sandbox, as an administrator allowed.
+    #[must_use]
+    pub fn is_degraded(&self) -> bool {
+        matches!(self.host.state(), State::Ready { sandbox, .. } if sandbox.degraded)
     }
 
     fn set_qualified(&self, qualified: Option<Arc<Qualified>>) {

@@ -79,6 +79,7 @@ pub fn shell() -> Shell {
         request: "7f3a-91c2".to_owned(),
         now: NOW,
         sample: false,
+        degraded: false,
         person: Some(SignedIn {
             name: "Jonas Veld".to_owned(),
             role: Role::Admin,

@@ -521,6 +521,12 @@ fn without_landlock_it_refuses_to_start_unless_an_administrator_allowed_less() {
             "{}",
             page.text()
         );
+        let devices = admin.get("/admin/devices").expect(200);
+        assert!(
+            devices.says("runs without Landlock"),
+            "every page says so to an administrator: {}",
+            devices.text()
+        );
         // What is never waived still holds.
         let pid = worker(&appliance);
         assert_eq!(status(pid, "Seccomp"), "2");

@@ -39,6 +39,7 @@ pub fn shell(app: &App, caller: &Caller, asked: &Asked) -> Shell {
         request: asked.request.clone(),
         now: asked.now,
         sample: app.identity().sample,
+        degraded: app.model().is_degraded(),
         person,
         csrf,
         notice: None,
