@@ -63,6 +63,14 @@ fn worker(appliance: &Appliance) -> u32 {
     pid.unwrap_or_else(|| panic!("a worker has a pid: {ready}"))
 }
 
+#[test]
+fn how_the_model_stands_is_known_as_soon_as_the_server_serves() {
+    let appliance = serve(Vec::new());
+    let standing = standing(&appliance);
+    assert_eq!(standing["state"], "off", "{standing}");
+    assert_eq!(standing["reason"]["code"], "L001", "{standing}");
+}
+
 fn proc(pid: u32, file: &str) -> String {
     let path = format!("/proc/{pid}/{file}");
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))

@@ -120,6 +120,7 @@ async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<()
     let people_serving = tokio::spawn(listen("people", people, &tls.people, Port::People).serve());
     let devices_serving =
         tokio::spawn(listen("devices", devices, &tls.devices, Port::Devices).serve());
+    crate::model::standing::begin(&app);
     let mut jobs = jobs::start(&app, &tls, &stopped);
 
     let serving = Serving {

@@ -265,6 +265,19 @@ pub fn fix(reason: &Reason) -> String {
     }
 }
 
+/// Writes it down.
+fn write(app: &App, standing: &Standing) -> Result<(), data_dir::Error> {
+    let path = app.config().data_dir.join(data_dir::MODEL_STATE);
+    let bytes = serde_json::to_vec_pretty(standing).unwrap_or_default();
+    data_dir::write_passing(&path, &bytes)
+}
+
+/// Writes it down once, before [`keep`] begins and before anybody is told that the server serves:
+/// whoever finds the server finds this, too. What fails here, [`keep`] tries again and tells.
+pub fn begin(app: &App) {
+    let _ = write(app, &Standing::of(app));
+}
+
 /// Writes it down whenever it changed, until `stop` becomes true.
 pub async fn keep(app: App, mut stop: watch::Receiver<bool>) {
     let mut states = app.model().host().subscribe();
@@ -274,10 +287,8 @@ pub async fn keep(app: App, mut stop: watch::Receiver<bool>) {
     loop {
         let standing = Standing::of(&app);
         if written.as_ref() != Some(&standing) {
-            let path = app.config().data_dir.join(data_dir::MODEL_STATE);
-            let bytes = serde_json::to_vec_pretty(&standing).unwrap_or_default();
-            let done =
-                tokio::task::spawn_blocking(move || data_dir::write_passing(&path, &bytes)).await;
+            let (of, now) = (app.clone(), standing.clone());
+            let done = tokio::task::spawn_blocking(move || write(&of, &now)).await;
             match done {
                 Ok(Ok(())) => (written, failing) = (Some(standing), false),
                 Ok(Err(error)) if !failing => {
