@@ -11,7 +11,6 @@ use bundle_manifest::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -150,7 +149,7 @@ pub fn make(inputs: &Inputs, signer: &Signer) -> Result<Made, Error> {
         let _ = fs::remove_file(&half);
     }
     written?;
-    let (bytes, sha256) = digest(&file)?;
+    let (bytes, sha256) = parts::digest(&file)?;
     Ok(Made {
         file,
         folder,
@@ -245,11 +244,4 @@ fn strip_all(from: &Path, to: &Path) -> Result<Vec<Stripped>, Error> {
         });
     }
     Ok(sizes)
-}
-
-fn digest(path: &Path) -> Result<(u64, String), Error> {
-    let mut file = fs::File::open(path).doing("open", path)?;
-    let mut hasher = Sha256::new();
-    let bytes = std::io::copy(&mut file, &mut hasher).doing("read", path)?;
-    Ok((bytes, hex::encode(hasher.finalize())))
 }

@@ -5,7 +5,6 @@ use crate::error::Doing;
 use bundle_manifest::{BundlePath, File, Kind, Model, ModelRole, PRODUCT};
 use sha2::{Digest as _, Sha256};
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The engineers' program.
@@ -97,19 +96,15 @@ impl Part {
     }
 }
 
-fn digest(path: &Path) -> Result<(u64, String), Error> {
+/// Size and SHA-256 of a file, read piece by piece.
+///
+/// # Errors
+/// [`Error::Io`].
+pub(crate) fn digest(path: &Path) -> Result<(u64, String), Error> {
     let mut file = fs::File::open(path).doing("open", path)?;
     let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 17];
-    let mut bytes = 0_u64;
-    loop {
-        let n = file.read(&mut buffer).doing("read", path)?;
-        if n == 0 {
-            return Ok((bytes, hex::encode(hasher.finalize())));
-        }
-        hasher.update(buffer.get(..n).unwrap_or_default());
-        bytes += n as u64;
-    }
+    let bytes = std::io::copy(&mut file, &mut hasher).doing("read", path)?;
+    Ok((bytes, hex::encode(hasher.finalize())))
 }
 
 /// The programs, the installer's own files and the manual.

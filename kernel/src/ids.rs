@@ -22,6 +22,13 @@ pub enum Error {
     Hour,
 }
 
+/// Whether a text is so many lower-case hexadecimal digits: the one spelling that ids, digests and
+/// versions have.
+#[must_use]
+pub fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -57,7 +64,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = Error;
             fn from_str(text: &str) -> Result<Self, Error> {
-                if text.len() != 32 || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+                if !is_hex(text, 32) {
                     return Err(Error::Id);
                 }
                 let mut bytes = [0; 16];

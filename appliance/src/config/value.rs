@@ -1,6 +1,7 @@
 //! One value: read from TOML or from text, and checked against its key's kind.
 
 use super::keys::Kind;
+use kernel::ids::is_hex;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use toml::Spanned;
@@ -89,9 +90,7 @@ fn check(kind: Kind, value: Value) -> Result<Value, String> {
             (1..=max).contains(&text.chars().count()) && !text.chars().any(char::is_control)
         }
         (Kind::File | Kind::Folder, Value::Text(text)) => !text.is_empty() && !text.contains('\0'),
-        (Kind::Digest, Value::Text(text)) => {
-            text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        }
+        (Kind::Digest, Value::Text(text)) => is_hex(text, 64),
         (Kind::Listen, Value::Text(text)) => text.parse::<SocketAddr>().is_ok(),
         (Kind::Choice(words), Value::Text(text)) => words.contains(&text.as_str()),
         (Kind::Url, Value::Text(text)) => https(text).is_some(),

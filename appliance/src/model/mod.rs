@@ -103,13 +103,16 @@ impl LocalModel {
     /// Whether a language model is configured at all.
     #[must_use]
     pub fn is_configured(&self) -> bool {
-        self.host.state().reason() != Some(&Reason::NotConfigured)
+        let configured = |state: &State| state.reason() != Some(&Reason::NotConfigured);
+        self.host.look(configured)
     }
 
     /// Whether it runs now without a part of its sandbox, as an administrator allowed.
     #[must_use]
     pub fn is_degraded(&self) -> bool {
-        matches!(self.host.state(), State::Ready { sandbox, .. } if sandbox.degraded)
+        let degraded =
+            |state: &State| matches!(state, State::Ready { sandbox, .. } if sandbox.degraded);
+        self.host.look(degraded)
     }
 
     fn set_qualified(&self, qualified: Option<Arc<Qualified>>) {

@@ -17,6 +17,7 @@ use crate::catalogue::lint::text::{
 use crate::catalogue::load::fill;
 use crate::catalogue::{Aspect, Catalogue, Concept, CuratedItem};
 use crate::delta::AnswerKind;
+use crate::ids::is_hex;
 
 /// Most words of a stem that an author wrote as a whole.
 const WRITTEN_STEM_WORDS: usize = 60;
@@ -162,11 +163,7 @@ fn as_addressed(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
 
 /// What cannot be said of a model.
 fn of_model(model: &ModelPart) -> Option<&'static str> {
-    let digest = model.sha256.len() == 64
-        && model
-            .sha256
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let digest = is_hex(&model.sha256, 64);
     let named = (1..=MODEL_NAME_CHARS).contains(&text::chars(&model.name))
         && !model.name.chars().any(char::is_control);
     let placed = match model.place {

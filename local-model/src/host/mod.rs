@@ -242,6 +242,11 @@ impl Host {
         self.shared.state.borrow().clone()
     }
 
+    /// What this says of how it is now, without copying that: for what looks at every request.
+    pub fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&self.shared.state.borrow())
+    }
+
     /// How it is, and each change of it.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<State> {

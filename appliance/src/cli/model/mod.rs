@@ -15,6 +15,7 @@ use super::failure::{Exit, Failure};
 use crate::config::{Config, Overrides};
 use crate::model::{Trouble, spec, standing};
 use clap::{Args, Subcommand};
+use kernel::ids::is_hex;
 use local_model::{About, Host, ModelFile, Reason, Spec};
 use std::path::PathBuf;
 
@@ -88,8 +89,7 @@ pub(super) struct MakeArgs {
 }
 
 fn digest(text: &str) -> Result<String, String> {
-    let good = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    match good {
+    match is_hex(text, 64) {
         true => Ok(text.to_owned()),
         false => Err("a SHA-256 has 64 lower-case hexadecimal digits".to_owned()),
     }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
+use kernel::ids::is_hex;
 
 /// The one field that a query may have: the version that the device holds.
 const HAVE: &str = "have";
@@ -24,10 +25,7 @@ pub async fn newest(
     QueryFields(query): QueryFields,
 ) -> Result<Response, ApiError> {
     let have = query.only(HAVE)?;
-    let is_version = |text: &str| {
-        text.len() == DIGITS && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    };
-    if have.is_some_and(|have| !is_version(have)) {
+    if have.is_some_and(|have| !is_hex(have, DIGITS)) {
         return Err(ApiError::bad_request(
             "`have` has to be a version as this address gave it: 32 hexadecimal digits.",
         ));
