@@ -8,8 +8,9 @@
 
 use crate::edges::Machine;
 use crate::home::Home;
-use crate::spool::{self, Harness, MAX_PAYLOAD_BYTES};
+use crate::spool::{self, MAX_PAYLOAD_BYTES};
 use crate::world::World;
+use kernel::event::Harness;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};

@@ -6,7 +6,7 @@
 //! | module | step |
 //! |---|---|
 //! | [`hook`], [`spool`] | a harness's event is taken and kept until the agent comes |
-//! | [`adapter`] | each harness's payloads become the same few acts |
+//! | [`adapters`] | each harness's payloads become the same few acts |
 //! | [`agent`] | acts are tagged; a concept met becomes a delta, the line stays here |
 //! | [`quiz`] | a check; an answer becomes a delta, the question stays here |
 //! | [`store`] | the personal store, and the only SQL |
@@ -15,7 +15,6 @@
 //! | [`setup`] | hooks into a harness's settings, and out again |
 //! | [`edges`] | clock, randomness, environment |
 
-mod adapter;
 mod agent;
 mod cli;
 mod edges;

@@ -9,6 +9,7 @@
 //! Invariant: a record torn by a full disk or a power cut costs that record alone. Each one begins
 //! with bytes that UTF-8 cannot hold, and carries a sum.
 
+use kernel::event::Harness;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -27,38 +28,20 @@ const MAGIC: [u8; 4] = [0xff, b'A', b'W', 1];
 const HEADER_BYTES: usize = 26;
 const CUT: u8 = 1;
 
-/// Which program spoke.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Harness {
-    /// Claude Code.
-    ClaudeCode,
+/// The byte that stands for a harness in a frame; never reused.
+const fn byte(harness: Harness) -> u8 {
+    match harness {
+        Harness::ClaudeCode => 1,
+        Harness::Codex => 2,
+        Harness::OpenCode => 3,
+        Harness::T3Code => 4,
+    }
 }
 
-impl Harness {
-    /// The harness of this name on the command line.
-    pub fn named(name: &str) -> Option<Self> {
-        (name == "claude-code").then_some(Self::ClaudeCode)
-    }
-
-    /// Its name on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ClaudeCode => "claude-code",
-        }
-    }
-
-    const fn byte(self) -> u8 {
-        match self {
-            Self::ClaudeCode => 1,
-        }
-    }
-
-    const fn of_byte(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(Self::ClaudeCode),
-            _ => None,
-        }
-    }
+fn of_byte(wanted: u8) -> Option<Harness> {
+    Harness::ALL
+        .into_iter()
+        .find(|harness| byte(*harness) == wanted)
 }
 
 /// One payload, as it was taken.
@@ -141,7 +124,7 @@ fn frame(harness: Harness, at: i64, payload: &[u8], cut: bool) -> Vec<u8> {
     let mut frame = Vec::with_capacity(HEADER_BYTES + payload.len());
     frame.extend_from_slice(&MAGIC);
     frame.push(if cut { CUT } else { 0 });
-    frame.push(harness.byte());
+    frame.push(byte(harness));
     frame.extend_from_slice(&length.to_le_bytes());
     frame.extend_from_slice(&at.to_le_bytes());
     let sum = sum(&frame[4..], payload);
@@ -311,7 +294,7 @@ impl Batch {
             return Ok(None);
         };
         let length = u32::from_le_bytes(length) as usize;
-        let Some(harness) = Harness::of_byte(header[5]) else {
+        let Some(harness) = of_byte(header[5]) else {
             return Ok(None);
         };
         if length > MAX_PAYLOAD_BYTES {

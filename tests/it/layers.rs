@@ -33,7 +33,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "pki",
         ],
     ),
-    ("desktop-client", &["kernel"]),
+    ("adapters", &["kernel"]),
+    ("desktop-client", &["kernel", "adapters"]),
     ("installer", &["bundle-manifest"]),
 ];
 

@@ -9,18 +9,19 @@
 #[cfg(test)]
 mod tests;
 
-use crate::adapter::{self, Act, Event, Read};
 use crate::error::{Error, Result};
 use crate::graph::{self, Now, Pairs};
 use crate::home::Home;
 use crate::pack;
-use crate::spool::{self, Harness, Record};
+use crate::spool::{self, Record};
 use crate::store::{NewAsk, NewMention, Store, Txn, fresh_stream};
 use crate::words;
 use crate::world::World;
+use adapters::Read;
 use aws_lc_rs::hmac;
 use kernel::asking::{self, Decision, Settings, Situation};
 use kernel::delta::{Delta, Evidence, Observation, Retract, State};
+use kernel::event::{Act, Event};
 use kernel::ids::{DAY, Slug};
 use kernel::sync::Rows;
 use kernel::sync::client;
@@ -157,10 +158,7 @@ impl<'w> Reader<'w> {
 
     fn take(&mut self, txn: &mut Txn<'_>, record: &Record) -> Result<()> {
         self.report.read += 1;
-        let read = match record.harness {
-            Harness::ClaudeCode => adapter::claude_code::read(&record.payload, record.cut),
-        };
-        let event = match read {
+        let event = match adapters::read(record.harness, &record.payload, record.cut) {
             Read::Event(event) => event,
             Read::Ignored => return Ok(()),
             Read::Unknown(name) => {
@@ -184,15 +182,14 @@ impl<'w> Reader<'w> {
     fn happened(&mut self, txn: &mut Txn<'_>, record: &Record, event: &Event) -> Result<()> {
         // A clock that was set back must not make something happen tomorrow.
         let at = record.at.min(self.now);
-        let harness = record.harness.name().as_bytes();
-        let session = self.hash("session", &[harness, event.session.as_bytes()]);
+        let harness = event.origin.harness.name().as_bytes();
+        let name = event.origin.session.as_bytes();
+        let session = self.hash("session", &[harness, name]);
         let session = &session.as_ref()[..16];
         if matches!(event.act, Act::Changed(_) | Act::Ran(_) | Act::Stopped) {
-            let call = event
-                .call
-                .as_deref()
-                .map_or(record.payload.as_slice(), str::as_bytes);
-            let act = self.hash("act", &[harness, event.session.as_bytes(), call]);
+            let call = event.origin.call.as_deref();
+            let call = call.map_or(record.payload.as_slice(), str::as_bytes);
+            let act = self.hash("act", &[harness, name, call]);
             if !txn.is_first(act.as_ref(), at)? {
                 return Ok(());
             }
@@ -212,7 +209,11 @@ impl<'w> Reader<'w> {
             }
             Act::TurnBegan => txn.add_moment(at, session, "turn-began")?,
             Act::TurnEnded => txn.add_moment(at, session, "turn-ended")?,
-            Act::Stopped => txn.add_moment(at, session, "turn-interrupted")?,
+            Act::Stopped | Act::TurnInterrupted => {
+                txn.add_moment(at, session, "turn-interrupted")?;
+            }
+            // Any act answers an approval, and was noted above.
+            Act::ApprovalAnswered | Act::Planned(_) => {}
             Act::ApprovalAsked => {
                 self.waiting.insert(session.to_vec());
                 txn.add_moment(at, session, "approval-asked")?;
@@ -220,10 +221,10 @@ impl<'w> Reader<'w> {
             Act::Changed(changes) => {
                 txn.add_moment(at, session, "edit")?;
                 for change in changes {
-                    let tagged = guarded(|| tagging::tag(&change.source));
-                    let diff = self.diff(&change.source);
-                    let line = |n| change.source.added_line(n).map(str::to_owned);
-                    self.met(txn, at, &change.file, diff.as_ref(), tagged, line)?;
+                    let tagged = guarded(|| tagging::tag(change));
+                    let diff = self.diff(change);
+                    let line = |n| change.added_line(n).map(str::to_owned);
+                    self.met(txn, at, change.file_name(), diff.as_ref(), tagged, line)?;
                 }
             }
             Act::Ran(ran) => {

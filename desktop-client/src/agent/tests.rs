@@ -5,6 +5,7 @@ use crate::store::Store;
 use crate::world::still::Still;
 use kernel::catalogue::Catalogue;
 use kernel::delta::Place;
+use kernel::event::Harness;
 use kernel::ids::HOUR;
 use kernel::sync::Row;
 use std::path::PathBuf;

@@ -64,21 +64,6 @@ pub fn tag_command(command: &str) -> Tagged {
     Tagger::builtin().tag_command(command)
 }
 
-/// What a shell command does to a session, whatever concepts it meets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommandFacts {
-    /// It makes a commit.
-    pub commits: bool,
-    /// It runs tests.
-    pub tests: bool,
-}
-
-/// Reads a shell command, by its words alone. Text above [`MAX_BYTES`], or
-/// nested too deep, says nothing.
-pub fn read_command(command: &str) -> CommandFacts {
-    scan::command_facts(command)
-}
-
 /// A text in which some or all lines were added. Lives in memory alone.
 #[derive(Clone)]
 pub struct SourceChange {
@@ -126,6 +111,12 @@ impl SourceChange {
             text: whole.into(),
             added: Some(rows),
         }
+    }
+
+    /// The file's name, as it was given.
+    #[must_use]
+    pub fn file_name(&self) -> &str {
+        &self.file_name
     }
 
     /// The `n`-th added line, counted from 1 as [`Mention::line`] is.

@@ -10,7 +10,7 @@ use regex::Regex;
 
 use super::language::Language;
 use super::rules::{Grammar, Tagger};
-use super::{CommandFacts, MAX_BYTES, MAX_DEPTH, Mention, Skipped, SourceChange, Strength, Tagged};
+use super::{MAX_BYTES, MAX_DEPTH, Mention, Skipped, SourceChange, Strength, Tagged};
 use super::{config, shell, sql};
 use crate::catalogue::Detector;
 use crate::ids::Slug;
@@ -241,26 +241,6 @@ impl Tagger {
             skipped: None,
         }
     }
-}
-
-/// Reads every simple command of a script.
-pub(super) fn command_facts(command: &str) -> CommandFacts {
-    let mut facts = CommandFacts::default();
-    if command.len() > MAX_BYTES {
-        return facts;
-    }
-    let Ok(tree) = AstGrep::try_new(command, SupportLang::Bash) else {
-        return facts;
-    };
-    if is_deep(&tree) {
-        return facts;
-    }
-    for node in tree.root().dfs().filter(|n| n.kind() == "command") {
-        let words = shell::words(&node.text());
-        facts.commits |= shell::is_commit(&words);
-        facts.tests |= shell::is_test_run(&words);
-    }
-    facts
 }
 
 /// Prefix and quotes of a string literal.

@@ -91,87 +91,6 @@ pub(crate) fn is_command(words: &[String], command: &[String], flags: &[String])
         })
 }
 
-/// Whether the words make a commit.
-pub(crate) fn is_commit(words: &[String]) -> bool {
-    let first: Vec<&str> = words.iter().take(2).map(String::as_str).collect();
-    let asks = ["--dry-run", "--help", "-h"];
-    first == ["git", "commit"] && !words.iter().any(|w| asks.contains(&w.as_str()))
-}
-
-/// Programs that run tests.
-const TEST_PROGRAMS: [&str; 13] = [
-    "pytest",
-    "py.test",
-    "tox",
-    "nox",
-    "jest",
-    "vitest",
-    "mocha",
-    "ava",
-    "ctest",
-    "rspec",
-    "bats",
-    "phpunit",
-    "playwright",
-];
-/// Commands that run tests by their first words.
-const TEST_COMMANDS: &[&[&str]] = &[
-    &["bun", "test"],
-    &["cargo", "nextest"],
-    &["cargo", "t"],
-    &["cargo", "test"],
-    &["deno", "test"],
-    &["dotnet", "test"],
-    &["go", "test"],
-    &["gradle", "test"],
-    &["gradlew", "test"],
-    &["make", "check"],
-    &["make", "test"],
-    &["mvn", "test"],
-    &["mvn", "verify"],
-    &["mvnw", "test"],
-    &["node", "--test"],
-    &["npm", "run", "test"],
-    &["npm", "t"],
-    &["npm", "test"],
-    &["pnpm", "run", "test"],
-    &["pnpm", "test"],
-    &["python", "-m", "pytest"],
-    &["python", "-m", "unittest"],
-    &["yarn", "run", "test"],
-    &["yarn", "test"],
-];
-/// Programs that run another one of their environment.
-const RUNNERS: &[&[&str]] = &[
-    &["npx"],
-    &["bunx"],
-    &["pnpm", "exec"],
-    &["poetry", "run"],
-    &["uv", "run"],
-    &["pipenv", "run"],
-    &["hatch", "run"],
-    &["bundle", "exec"],
-];
-
-/// Whether the words run tests.
-pub(crate) fn is_test_run(words: &[String]) -> bool {
-    let mut words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if let Some(runner) = RUNNERS.iter().find(|r| words.starts_with(r)) {
-        words.drain(..runner.len());
-    }
-    let Some(program) = words.first_mut() else {
-        return false;
-    };
-    // By the file's name: `./gradlew`, `.venv/bin/python3.12`.
-    let name = program.rsplit('/').next().unwrap_or(program);
-    *program = if name.starts_with("python") {
-        "python"
-    } else {
-        name
-    };
-    TEST_PROGRAMS.contains(program) || TEST_COMMANDS.iter().any(|c| words.starts_with(c))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,34 +113,5 @@ mod tests {
         );
         assert_eq!(words("git -C"), ["git"]);
         assert_eq!(words("A=1"), Vec::<String>::new());
-    }
-
-    #[test]
-    fn commits_and_test_runs_are_known_by_their_words() {
-        let is = |text: &str| (is_commit(&words(text)), is_test_run(&words(text)));
-        for text in ["git commit -m x", "git -C repo commit --amend --no-edit"] {
-            assert_eq!(is(text), (true, false), "{text}");
-        }
-        for text in [
-            "pytest -q",
-            "A=1 .venv/bin/python3.12 -m pytest tests",
-            "cargo test -p kernel",
-            "npx vitest run",
-            "poetry run pytest",
-            "./gradlew test",
-            "node --test",
-        ] {
-            assert_eq!(is(text), (false, true), "{text}");
-        }
-        for text in [
-            "git commit --dry-run",
-            "git log commit",
-            "echo pytest",
-            "cargo build",
-            "python -m http.server",
-            "",
-        ] {
-            assert_eq!(is(text), (false, false), "{text}");
-        }
     }
 }

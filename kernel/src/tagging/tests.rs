@@ -167,28 +167,6 @@ fn commands_are_tagged_by_their_words() {
 }
 
 #[test]
-fn a_command_line_tells_commits_and_test_runs() {
-    let facts = read_command("cd app && pytest -q && git commit -am 'cargo test'");
-    assert_eq!(
-        facts,
-        CommandFacts {
-            commits: true,
-            tests: true
-        }
-    );
-    let words = read_command("echo 'git commit' # pytest");
-    assert_eq!(words, CommandFacts::default());
-    let broken = read_command("git commit -m 'x' || (");
-    assert_eq!(
-        broken,
-        CommandFacts {
-            commits: true,
-            tests: false
-        }
-    );
-}
-
-#[test]
 fn sql_is_found_in_sql_files_and_in_statements_inside_strings() {
     let file = "-- lock\nSELECT 1;\nSELECT pg_advisory_xact_lock(42);\n";
     let tagged = tag(&SourceChange::in_file("m/0001.sql", file, &[3]));

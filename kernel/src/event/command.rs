@@ -4,33 +4,47 @@
 //! decides that of the line: parts joined by `&&` alone.
 
 /// A command that ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Ran {
     /// The line, for the tagger.
     pub command: String,
-    /// Whether it ended well.
-    pub passed: bool,
+    /// Whether it ended well; `None` where the harness does not tell.
+    pub passed: Option<bool>,
+}
+
+/// Sizes alone: a command may not end up in a log.
+impl std::fmt::Debug for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ran")
+            .field("bytes", &self.command.len())
+            .field("passed", &self.passed)
+            .finish()
+    }
 }
 
 impl Ran {
     /// Whether tests were run, and with what result; `None` if none were, or if the line's end does
     /// not tell.
+    #[must_use]
     pub fn tests(&self) -> Option<bool> {
         let parts = parts(&self.command)?;
         parts
             .iter()
             .any(|words| runs_tests(words))
             .then_some(self.passed)
+            .flatten()
     }
 
-    /// Whether the line committed something.
+    /// Whether the line committed something, as far as is known.
+    #[must_use]
     pub fn commits(&self) -> bool {
         let commit = |words: &Vec<String>| {
             words.first().is_some_and(|word| word == "git")
                 && git_verb(words) == Some("commit")
                 && !words.iter().any(|word| word == "--dry-run")
         };
-        self.passed && parts(&self.command).is_some_and(|parts| parts.iter().any(commit))
+        self.passed != Some(false)
+            && parts(&self.command).is_some_and(|parts| parts.iter().any(commit))
     }
 }
 
@@ -152,7 +166,7 @@ mod tests {
     fn ran(command: &str, passed: bool) -> Ran {
         Ran {
             command: command.to_owned(),
-            passed,
+            passed: Some(passed),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Claude Code's hooks (recorded: 2.1). One payload is one JSON object; `hook_event_name` says what.
 
-use super::{Act, Change, Event, Ran, Read, file_name, mend::mend};
+use super::{Read, file_name, mend::mend, shown};
+use kernel::event::{Act, Event, Harness, Origin, Ran};
 use kernel::tagging::SourceChange;
 use serde_json::Value;
 use std::time::Duration;
@@ -48,8 +49,6 @@ const QUIET_EVENTS: [&str; 15] = [
     "CwdChanged",
     "StopFailure",
 ];
-/// Longest name of an unknown shape that is kept.
-const NAME_CHARS: usize = 40;
 /// How long the lines of one change may be compared.
 const COMPARE: Duration = Duration::from_millis(200);
 
@@ -101,18 +100,16 @@ pub fn read(payload: &[u8], cut: bool) -> Read {
         quiet if QUIET_EVENTS.contains(&quiet) => return Read::Ignored,
         other => return Read::Unknown(shown(other)),
     };
-    Read::Event(Event {
+    let origin = Origin {
+        harness: Harness::ClaudeCode,
         session: text("session_id").unwrap_or_default().to_owned(),
+        turn: text("prompt_id").map(str::to_owned),
         call: text("tool_use_id").map(str::to_owned),
-        act,
+    };
+    Read::Event(Event {
         cut,
+        ..Event::new(origin, act)
     })
-}
-
-/// A name that can be shown: a harness's word, not somebody's text.
-fn shown(name: &str) -> String {
-    let kept = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    name.chars().filter(kept).take(NAME_CHARS).collect()
 }
 
 fn unused(value: &Value) -> Read {
@@ -135,9 +132,11 @@ fn used(value: &Value) -> Option<Act> {
             if input.get("cell_type").and_then(Value::as_str) == Some("markdown") {
                 return Some(Act::Changed(Vec::new()));
             }
-            let file = file_name(input.get("notebook_path")?.as_str()?);
-            let source = SourceChange::fragment("cell.py", cell);
-            Some(Act::Changed(vec![Change { file, source }]))
+            let mut file = file_name(input.get("notebook_path")?.as_str()?);
+            // A cell is code, whatever the notebook's file is called.
+            file.push_str(".py");
+            let source = SourceChange::fragment(file, cell);
+            Some(Act::Changed(vec![source]))
         }
         "Bash" => {
             if response.get("interrupted").and_then(Value::as_bool) == Some(true) {
@@ -146,7 +145,7 @@ fn used(value: &Value) -> Option<Act> {
             let command = input.get("command")?.as_str()?.to_owned();
             Some(Act::Ran(Ran {
                 command,
-                passed: true,
+                passed: Some(true),
             }))
         }
         _ => None,
@@ -167,7 +166,7 @@ fn failed(value: &Value) -> Option<Act> {
                 .to_owned();
             Some(Act::Ran(Ran {
                 command,
-                passed: false,
+                passed: Some(false),
             }))
         }
         "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => Some(Act::Stopped),
@@ -175,7 +174,7 @@ fn failed(value: &Value) -> Option<Act> {
     }
 }
 
-fn written(input: &Value, response: &Value) -> Option<Change> {
+fn written(input: &Value, response: &Value) -> Option<SourceChange> {
     let file = file_name(input.get("file_path")?.as_str()?);
     // What the engineer changed at the approval stands in the response alone.
     let content = response
@@ -187,10 +186,10 @@ fn written(input: &Value, response: &Value) -> Option<Change> {
         Some(before) => added(&file, before, content),
         None => SourceChange::new_file(file.clone(), content),
     };
-    Some(Change { file, source })
+    Some(source)
 }
 
-fn edited(input: &Value, response: &Value) -> Option<Change> {
+fn edited(input: &Value, response: &Value) -> Option<SourceChange> {
     let file = file_name(input.get("file_path")?.as_str()?);
     let one = std::slice::from_ref(input);
     let edits = input
@@ -244,7 +243,7 @@ fn edited(input: &Value, response: &Value) -> Option<Change> {
             SourceChange::fragment(file.clone(), &fresh)
         }
     };
-    (!edits.is_empty()).then_some(Change { file, source })
+    (!edits.is_empty()).then_some(source)
 }
 
 /// The file after the change, with the numbers of its new lines.
@@ -283,7 +282,7 @@ mod tests {
             Read::Unreadable => "!".into(),
             Read::Event(event) => match &event.act {
                 Act::Changed(changes) => {
-                    let files: Vec<_> = changes.iter().map(|change| change.file.as_str()).collect();
+                    let files: Vec<_> = changes.iter().map(SourceChange::file_name).collect();
                     format!("changed {}", files.join(" "))
                 }
                 Act::Ran(ran) => format!("ran {:?} {}", ran.tests(), ran.commits()),
@@ -334,11 +333,11 @@ mod tests {
         let Act::Changed(changes) = event.act else {
             panic!("no change")
         };
-        let text = changes[0].source.added_line(1).unwrap();
+        let text = changes[0].added_line(1).unwrap();
         assert!(text.contains("self.last"), "{text}");
-        assert_eq!(changes[0].source.added_line(2), None);
+        assert_eq!(changes[0].added_line(2), None);
         assert_eq!(
-            event.call.as_deref(),
+            event.origin.call.as_deref(),
             Some("toolu_8cb30424fd264d599a8a8dda")
         );
     }
@@ -354,8 +353,8 @@ mod tests {
         let Act::Changed(changes) = event.act else {
             panic!("no change")
         };
-        assert_eq!(changes[0].file, "a.py");
-        assert_eq!(changes[0].source.added_line(1), Some("with x as y:"));
+        assert_eq!(changes[0].file_name(), "a.py");
+        assert_eq!(changes[0].added_line(1), Some("with x as y:"));
     }
 
     #[test]
