@@ -161,6 +161,8 @@ pub fn fold(
         })
         .collect();
     evidence.sort_by_key(|(at, stream, index, _)| (*at, *stream, *index));
+    // A set: a row that is given twice is one.
+    evidence.dedup_by_key(|(at, stream, index, _)| (*at, *stream, *index));
     let mut pairs = BTreeMap::<Slug, Pair>::new();
     for (_, _, _, evidence) in evidence {
         pairs
