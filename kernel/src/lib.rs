@@ -7,13 +7,14 @@
 //! |---|---|
 //! | [`ids`], [`delta`], [`wire`] | what travels: identifiers, deltas, requests and replies |
 //! | [`sync`] | the protocol itself, for both ends, over any store of rows |
-//! | [`event`], [`tagging`] | what a coding agent did, and which concepts that meets |
+//! | [`event`], [`diff`], [`tagging`] | what a coding agent did, and which concepts that meets |
 //! | [`evidence`] | the fold: from a set of deltas to what an engineer knows |
 
 pub mod aggregate;
 pub mod asking;
 pub mod catalogue;
 pub mod delta;
+pub mod diff;
 pub mod event;
 pub mod evidence;
 pub mod ids;

@@ -39,6 +39,12 @@ struct Flat {
     #[serde(default)]
     value: Option<String>,
     #[serde(default)]
+    in_strings: Option<bool>,
+    #[serde(default)]
+    needs_import: Vec<String>,
+    #[serde(default)]
+    unless_import: Vec<String>,
+    #[serde(default)]
     positive: Vec<FlatExample>,
     #[serde(default)]
     negative: Vec<FlatExample>,
@@ -118,9 +124,14 @@ impl TryFrom<Flat> for Detector {
                 language: need(flat.language.take(), kind, "language")?,
                 modules: filled(flat.modules.take(), kind, "modules")?,
             },
-            Kind::Sql => Seek::Sql {
-                calls: filled(flat.calls.take(), kind, "calls")?,
-            },
+            Kind::Sql => {
+                let calls = flat.calls.take().unwrap_or_default();
+                let matches = flat.matches.take();
+                if calls.is_empty() && matches.is_none() {
+                    return Err("kind Sql needs the key `calls` or `matches`".to_owned());
+                }
+                Seek::Sql { calls, matches }
+            }
             Kind::String => Seek::Text {
                 language: flat.language.take(),
                 matches: need(flat.matches.take(), kind, "matches")?,
@@ -134,6 +145,7 @@ impl TryFrom<Flat> for Detector {
                 Seek::Shell {
                     command: filled(Some(command), kind, "command")?,
                     flags: flat.flags.take().unwrap_or_default(),
+                    in_strings: flat.in_strings.take().unwrap_or_default(),
                 }
             }
             Kind::Config => Seek::Config {
@@ -156,6 +168,7 @@ impl TryFrom<Flat> for Detector {
             ("format", flat.format.is_some()),
             ("path", flat.path.is_some()),
             ("value", flat.value.is_some()),
+            ("in_strings", flat.in_strings.is_some()),
         ];
         // `sql` and `config` have no language of their own: naming one is harmless.
         let idle = |key: &str| key == "language" && matches!(kind, Kind::Sql | Kind::Config);
@@ -169,6 +182,8 @@ impl TryFrom<Flat> for Detector {
             id: flat.id,
             seek,
             strength: flat.strength,
+            needs_import: flat.needs_import,
+            unless_import: flat.unless_import,
             positive: examples(flat.positive),
             negative: examples(flat.negative),
             retired: flat.retired,

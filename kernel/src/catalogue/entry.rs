@@ -61,6 +61,14 @@ pub struct Concept {
     /// The concept that took over this one's evidence, if it was merged.
     #[serde(default)]
     pub replaced_by: Option<Slug>,
+    /// Further names, by which the text of a plan means it; the title is one
+    /// already.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Steps of plans that mean it, in other words than the aliases: what a
+    /// sentence model compares a step with.
+    #[serde(default)]
+    pub plan_examples: Vec<String>,
     /// Questions about the concept.
     #[serde(default, rename = "aspect")]
     pub aspects: Vec<Aspect>,
@@ -389,6 +397,8 @@ pub enum ConfigFormat {
     Toml,
     /// JSON; comments are tolerated.
     Json,
+    /// YAML, all documents of a file.
+    Yaml,
 }
 
 /// What a detector looks for.
@@ -410,10 +420,13 @@ pub enum Seek {
         /// Module paths, matched as whole path parts.
         modules: Vec<String>,
     },
-    /// A function called in SQL, in `.sql` files and in string literals.
+    /// Something in SQL, in `.sql` files and in string literals; comments and
+    /// quoted text do not count.
     Sql {
-        /// Names of functions.
+        /// Names of functions that are called.
         calls: Vec<String>,
+        /// Regular expression that one statement matches.
+        matches: Option<String>,
     },
     /// A whole string literal.
     Text {
@@ -428,6 +441,9 @@ pub enum Seek {
         command: Vec<String>,
         /// One of these has to be among the rest; empty: no condition.
         flags: Vec<String>,
+        /// Whether a command counts also where code hands it to a program
+        /// that runs it.
+        in_strings: bool,
     },
     /// A key of a configuration file.
     Config {
@@ -435,7 +451,7 @@ pub enum Seek {
         files: Vec<String>,
         /// What the file is written in.
         format: ConfigFormat,
-        /// The key, with dots.
+        /// The key, with dots; a part `*` is any key or item of a list.
         path: String,
         /// Regular expression of its value; absent: any.
         value: Option<String>,
@@ -451,6 +467,11 @@ pub struct Detector {
     pub seek: Seek,
     /// How much one hit says.
     pub strength: Strength,
+    /// Modules of which one has to be imported, where the text shows imports
+    /// at all; empty: no condition.
+    pub needs_import: Vec<String>,
+    /// Modules of which none may be seen imported.
+    pub unless_import: Vec<String>,
     /// Texts that it has to find.
     pub positive: Vec<Example>,
     /// Texts that it must not find.

@@ -10,6 +10,7 @@ use include_dir::{Dir, DirEntry, include_dir};
 use serde::Deserialize;
 
 use super::entry::{Concept, ExpectedCase, ExpectedWrong, Value, Values};
+use super::precision::{self, Judged};
 use super::{Catalogue, VERSION};
 use crate::ids::Slug;
 
@@ -122,9 +123,20 @@ impl Catalogue {
         let mut errors = Vec::new();
         let mut concepts: BTreeMap<Slug, Concept> = BTreeMap::new();
         let mut tables = Vec::new();
+        let mut judged: BTreeMap<Slug, Judged> = BTreeMap::new();
+        let mut judged_in = "";
         for (path, text) in files {
             let file = || path.to_owned();
-            if path.ends_with(".toml") {
+            if path == precision::FILE {
+                judged_in = path;
+                match precision::read(text) {
+                    Ok(read) => judged = read,
+                    Err(source) => errors.push(Error::Entry {
+                        file: file(),
+                        source: Box::new(source),
+                    }),
+                }
+            } else if path.ends_with(".toml") {
                 match toml::from_str::<Concept>(text) {
                     Ok(concept) if concept.slug.as_str() != stem(path) => {
                         let slug = concept.slug.to_string();
@@ -162,10 +174,17 @@ impl Catalogue {
                 });
             }
         }
+        for slug in judged.keys().filter(|slug| !concepts.contains_key(*slug)) {
+            errors.push(Error::Orphan {
+                file: judged_in.to_owned(),
+                what: format!("there is no entry `{slug}`"),
+            });
+        }
         if errors.is_empty() {
             Ok(Self {
                 version: VERSION,
                 concepts,
+                judged,
             })
         } else {
             Err(errors)

@@ -14,6 +14,7 @@ mod detector;
 mod entry;
 pub mod lint;
 pub(crate) mod load;
+pub mod precision;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +28,7 @@ pub use entry::{
 };
 pub use lint::{Finding, Rule, lint};
 pub use load::Error;
+pub use precision::Judged;
 
 use crate::ids::Slug;
 
@@ -50,6 +52,7 @@ static BUILTIN: LazyLock<Catalogue> = LazyLock::new(|| match Catalogue::embedded
 pub struct Catalogue {
     version: u32,
     concepts: BTreeMap<Slug, Concept>,
+    judged: BTreeMap<Slug, Judged>,
 }
 
 impl Catalogue {
@@ -94,6 +97,11 @@ impl Catalogue {
     /// The concepts on which checks are given, by slug.
     pub fn askable(&self) -> impl Iterator<Item = &Concept> {
         self.iter().filter(|c| c.is_askable())
+    }
+
+    /// What readers said of the concept's tags in real commits.
+    pub fn judged(&self, slug: &Slug) -> Judged {
+        self.judged.get(slug).copied().unwrap_or_default()
     }
 
     /// What the concept is part of.

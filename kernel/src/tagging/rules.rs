@@ -1,14 +1,18 @@
 //! Detectors, compiled: what the tagger holds while it works.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use ast_grep_config::{DeserializeEnv, RuleCore, SerializableRuleCore};
+use ast_grep_core::tree_sitter::LanguageExt as _;
 use ast_grep_core::{Language as _, Matcher as _};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use regex::Regex;
 
 use super::language::Language;
-use crate::catalogue::{Catalogue, Concept, ConfigFormat, Detector, Seek, Strength};
+use super::needles::{self, Needles, Needs};
+use super::plan::Names;
+use super::strings;
+use crate::catalogue::{Catalogue, Concept, ConfigFormat, Detector, Judged, Seek, Strength};
 use crate::ids::Slug;
 
 /// Why a detector does not compile.
@@ -30,65 +34,108 @@ impl Error {
     }
 }
 
+/// Why a detector is not used.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rest {
+    /// This build has no grammar of its language.
+    NoGrammar {
+        /// The language's name.
+        language: String,
+    },
+    /// Readers called too many of its concept's tags wrong.
+    Imprecise(Judged),
+}
+
+impl std::fmt::Display for Rest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoGrammar { language } => write!(f, "no grammar of {language} in this build"),
+            Self::Imprecise(verdicts) => {
+                let precision = verdicts.precision().unwrap_or_default();
+                let judged = verdicts.judged;
+                write!(
+                    f,
+                    "measured precision {precision:.2} of {judged} judged tags"
+                )
+            }
+        }
+    }
+}
+
+/// A detector that is not used, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resting {
+    /// The concept.
+    pub concept: Slug,
+    /// The detector's id.
+    pub detector: String,
+    /// The reason.
+    pub why: Rest,
+}
+
 /// All detectors of a catalogue, compiled.
 pub struct Tagger {
     pub(super) detectors: Vec<Known>,
     pub(super) grammars: BTreeMap<Language, Grammar>,
-    pub(super) sql: Vec<(usize, Vec<String>)>,
+    pub(super) sql: Vec<Sql>,
     pub(super) shell: Vec<Command>,
     pub(super) configs: Vec<Config>,
-    resting: Vec<(Slug, String)>,
+    pub(super) names: Names,
+    /// What SQL alone needs, for files of it.
+    pub(super) sql_needles: Needles,
+    resting: Vec<Resting>,
 }
 
-/// A detector's name and strength; its position is its number.
+/// A detector's name, strength and conditions; its position is its number.
 pub(super) struct Known {
     pub concept: Slug,
     pub id: String,
     pub strength: Strength,
+    pub judged: Judged,
+    pub needs_import: Vec<String>,
+    pub unless_import: Vec<String>,
 }
 
 /// What is looked for in the syntax trees of one grammar.
 #[derive(Default)]
 pub(super) struct Grammar {
-    rules: Vec<(usize, RuleCore)>,
-    by_kind: HashMap<u16, Vec<usize>>,
-    any_kind: Vec<usize>,
+    pub rules: Vec<Rule>,
     pub imports: Vec<(usize, Vec<String>)>,
-    pub import_kinds: Vec<u16>,
     pub texts: Vec<(usize, Regex)>,
-    pub string_kinds: Vec<u16>,
+    pub needles: Needles,
+    /// How many kinds of nodes there are.
+    pub kinds: usize,
+    pub import_kinds: Vec<u16>,
+    pub import_calls: &'static [&'static str],
+    pub runners: &'static [&'static str],
+    /// Kind of calls, and the field with the function's name.
+    pub call: Option<(u16, &'static str)>,
     pub command_kind: Option<u16>,
+    pub strings: strings::Numbers,
+    /// What in it is written in another language.
+    pub embeds: super::embedded::Kinds,
+    /// Kinds of named constructs, each with the field of the name.
+    pub scopes: Vec<(u16, &'static str)>,
 }
 
-impl Grammar {
-    /// The rules that can match a node of this kind.
-    pub fn rules(&self, kind: u16) -> impl Iterator<Item = &(usize, RuleCore)> {
-        let own = self
-            .by_kind
-            .get(&kind)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        own.iter().chain(&self.any_kind).map(|at| &self.rules[*at])
-    }
+pub(super) struct Rule {
+    pub detector: usize,
+    pub core: RuleCore,
+    /// Kinds of the nodes that can match; `None`: all.
+    pub kinds: Option<Vec<u16>>,
+}
 
-    fn add(&mut self, detector: usize, rule: RuleCore) {
-        let at = self.rules.len();
-        match rule.potential_kinds() {
-            Some(kinds) => {
-                for kind in kinds.iter().filter_map(|k| u16::try_from(k).ok()) {
-                    self.by_kind.entry(kind).or_default().push(at);
-                }
-            }
-            None => self.any_kind.push(at),
-        }
-        self.rules.push((detector, rule));
-    }
+pub(super) struct Sql {
+    pub detector: usize,
+    pub calls: Vec<String>,
+    pub matches: Option<Regex>,
 }
 
 pub(super) struct Command {
     pub detector: usize,
     pub words: Vec<String>,
     pub flags: Vec<String>,
+    pub in_strings: bool,
 }
 
 pub(super) struct Config {
@@ -100,59 +147,114 @@ pub(super) struct Config {
 }
 
 impl Tagger {
-    /// Compiles the detectors of a catalogue.
+    /// Compiles the detectors of a catalogue, without the concepts that
+    /// readers found too imprecise.
     ///
     /// # Errors
     /// [`Error`] for the first rule, pattern or glob that does not compile, or
     /// a language that does not exist.
     pub fn new(catalogue: &Catalogue) -> Result<Self, Error> {
+        Self::of(catalogue, true)
+    }
+
+    /// Compiles all detectors, also of concepts that are switched off: to
+    /// check them, and to measure again what they are worth.
+    ///
+    /// # Errors
+    /// As [`Tagger::new`].
+    pub fn unjudged(catalogue: &Catalogue) -> Result<Self, Error> {
+        Self::of(catalogue, false)
+    }
+
+    fn of(catalogue: &Catalogue, judged: bool) -> Result<Self, Error> {
         let mut tagger = Self {
             detectors: Vec::new(),
             grammars: grammars(),
             sql: Vec::new(),
             shell: Vec::new(),
             configs: Vec::new(),
+            names: Names::default(),
+            sql_needles: Needles::default(),
             resting: Vec::new(),
         };
         for concept in catalogue.iter() {
+            let verdicts = catalogue.judged(&concept.slug);
             for detector in concept.detectors.iter().filter(|d| !d.retired) {
-                tagger.add(concept, detector).map_err(|reason| Error {
-                    concept: concept.slug.clone(),
-                    detector: detector.id.clone(),
-                    reason,
-                })?;
+                if judged && verdicts.is_off() {
+                    tagger.rest(concept, detector, Rest::Imprecise(verdicts));
+                    continue;
+                }
+                tagger
+                    .add(concept, detector, verdicts)
+                    .map_err(|reason| Error {
+                        concept: concept.slug.clone(),
+                        detector: detector.id.clone(),
+                        reason,
+                    })?;
             }
         }
+        tagger.finish(catalogue).map_err(|(slug, reason)| Error {
+            concept: slug,
+            detector: String::new(),
+            reason,
+        })?;
         Ok(tagger)
     }
 
-    /// Detectors that are not used, because this build has no grammar of
-    /// their language.
-    pub fn resting(&self) -> &[(Slug, String)] {
+    /// Builds the searches over all detectors.
+    fn finish(&mut self, catalogue: &Catalogue) -> Result<(), (Slug, String)> {
+        let Some(first) = catalogue.iter().next() else {
+            return Ok(());
+        };
+        let whole = |reason| (first.slug.clone(), reason);
+        for grammar in self.grammars.values_mut() {
+            grammar.needles.build().map_err(whole)?;
+        }
+        self.sql_needles.build().map_err(whole)?;
+        self.names = Names::new(catalogue).map_err(whole)?;
+        Ok(())
+    }
+
+    /// Detectors that are not used, each with the reason.
+    pub fn resting(&self) -> &[Resting] {
         &self.resting
     }
 
-    fn add(&mut self, concept: &Concept, detector: &Detector) -> Result<(), String> {
+    /// Concepts that are switched off, because readers called too many of
+    /// their tags wrong.
+    #[must_use]
+    pub fn switched_off(&self) -> Vec<(Slug, Judged)> {
+        let off = self
+            .resting
+            .iter()
+            .filter_map(|resting| match &resting.why {
+                Rest::Imprecise(verdicts) => Some((resting.concept.clone(), *verdicts)),
+                Rest::NoGrammar { .. } => None,
+            });
+        let mut off: Vec<_> = off.collect();
+        off.dedup_by(|a, b| a.0 == b.0);
+        off
+    }
+
+    fn add(
+        &mut self,
+        concept: &Concept,
+        detector: &Detector,
+        judged: Judged,
+    ) -> Result<(), String> {
         let number = self.detectors.len();
-        let family = |name: &str| match Language::named(name) {
-            Ok(Some(language)) if !language.family().is_empty() => Ok(Some(language)),
-            Ok(None) => Ok(None),
-            _ => Err(format!(
-                "`{name}` is no language that detectors are written for"
-            )),
-        };
         match &detector.seek {
             Seek::Code {
                 language,
                 rule,
                 constraints,
             } => {
-                let Some(language) = family(language)? else {
-                    return self.rest(concept, detector);
+                let Some(language) = self.family(language, concept, detector)? else {
+                    return Ok(());
                 };
                 for member in language.family() {
                     match compile(*member, rule, constraints.as_ref()) {
-                        Ok(compiled) => self.grammar(*member).add(number, compiled),
+                        Ok((core, needs)) => self.add_rule(*member, number, core, needs),
                         // A dialect may lack a kind that the rule names.
                         Err(_) if *member != language => {}
                         Err(reason) => return Err(reason),
@@ -160,35 +262,70 @@ impl Tagger {
                 }
             }
             Seek::Import { language, modules } => {
-                let Some(language) = family(language)? else {
-                    return self.rest(concept, detector);
+                let Some(language) = self.family(language, concept, detector)? else {
+                    return Ok(());
                 };
                 for member in language.family() {
-                    self.grammar(*member)
-                        .imports
-                        .push((number, modules.clone()));
+                    let grammar = self.grammar(*member);
+                    grammar.imports.push((number, modules.clone()));
+                    grammar.needles.add(number, needles::of_words(modules));
                 }
             }
-            Seek::Sql { calls } => self.sql.push((number, calls.clone())),
+            Seek::Sql { calls, matches } => {
+                let regex = matches.as_deref().map(Regex::new).transpose();
+                let matches_needs = matches.as_deref().map(needles::of_regex);
+                let needs = match (needles::of_words(calls), matches_needs) {
+                    (needs, None) => needs,
+                    (_, Some(needs)) if calls.is_empty() => needs,
+                    (Some(a), Some(Some(b))) => Some([a, b].concat()),
+                    _ => None,
+                };
+                self.sql_needles.add(number, needs.clone());
+                for grammar in self.grammars.values_mut().filter(|g| g.has_strings()) {
+                    grammar.needles.add(number, needs.clone());
+                }
+                self.sql.push(Sql {
+                    detector: number,
+                    calls: calls.iter().map(|c| c.to_ascii_lowercase()).collect(),
+                    matches: regex.map_err(|e| e.to_string())?,
+                });
+            }
             Seek::Text { language, matches } => {
                 let regex = Regex::new(matches).map_err(|e| e.to_string())?;
                 let members = match language {
                     None => &Language::WITH_GRAMMAR[..],
-                    Some(name) => match family(name)? {
+                    Some(name) => match self.family(name, concept, detector)? {
                         Some(language) => language.family(),
-                        None => return self.rest(concept, detector),
+                        None => return Ok(()),
                     },
                 };
+                let needs = needles::of_regex(matches);
                 for member in members {
-                    self.grammar(*member).texts.push((number, regex.clone()));
+                    let grammar = self.grammar(*member);
+                    if grammar.has_strings() {
+                        grammar.texts.push((number, regex.clone()));
+                        grammar.needles.add(number, needs.clone());
+                    }
                 }
             }
-            Seek::Shell { command, flags } => {
-                let (words, flags) = (command.clone(), flags.clone());
+            Seek::Shell {
+                command,
+                flags,
+                in_strings,
+            } => {
+                let longest = command.iter().max_by_key(|word| word.len());
+                let needs = needles::of_words(longest);
+                for grammar in self.grammars.values_mut() {
+                    if grammar.command_kind.is_some() || *in_strings && !grammar.runners.is_empty()
+                    {
+                        grammar.needles.add(number, needs.clone());
+                    }
+                }
                 self.shell.push(Command {
                     detector: number,
-                    words,
-                    flags,
+                    words: command.clone(),
+                    flags: flags.clone(),
+                    in_strings: *in_strings,
                 });
             }
             Seek::Config {
@@ -216,18 +353,62 @@ impl Tagger {
             concept: concept.slug.clone(),
             id: detector.id.clone(),
             strength: detector.strength,
+            judged,
+            needs_import: detector.needs_import.clone(),
+            unless_import: detector.unless_import.clone(),
         });
         Ok(())
     }
 
-    fn rest(&mut self, concept: &Concept, detector: &Detector) -> Result<(), String> {
-        self.resting
-            .push((concept.slug.clone(), detector.id.clone()));
-        Ok(())
+    /// The language of a detector; `None` if it has no grammar, and the
+    /// detector rests.
+    fn family(
+        &mut self,
+        name: &str,
+        concept: &Concept,
+        detector: &Detector,
+    ) -> Result<Option<Language>, String> {
+        match Language::named(name) {
+            Ok(Some(language)) if !language.family().is_empty() => Ok(Some(language)),
+            Ok(None) => {
+                let language = name.to_owned();
+                self.rest(concept, detector, Rest::NoGrammar { language });
+                Ok(None)
+            }
+            _ => Err(format!(
+                "`{name}` is no language that detectors are written for"
+            )),
+        }
+    }
+
+    fn rest(&mut self, concept: &Concept, detector: &Detector, why: Rest) {
+        self.resting.push(Resting {
+            concept: concept.slug.clone(),
+            detector: detector.id.clone(),
+            why,
+        });
+    }
+
+    fn add_rule(&mut self, language: Language, detector: usize, core: RuleCore, needs: Needs) {
+        let kinds = core.potential_kinds();
+        let kinds = kinds.map(|all| all.iter().filter_map(|k| u16::try_from(k).ok()).collect());
+        let grammar = self.grammar(language);
+        grammar.needles.add(detector, needs);
+        grammar.rules.push(Rule {
+            detector,
+            core,
+            kinds,
+        });
     }
 
     fn grammar(&mut self, language: Language) -> &mut Grammar {
         self.grammars.entry(language).or_default()
+    }
+}
+
+impl Grammar {
+    fn has_strings(&self) -> bool {
+        !self.strings.literals.is_empty()
     }
 }
 
@@ -245,13 +426,29 @@ fn grammars() -> BTreeMap<Language, Grammar> {
         let Some(grammar) = language.grammar() else {
             continue;
         };
-        let kinds = |names: &[&str]| names.iter().map(|n| grammar.kind_to_id(n)).collect();
+        let id = |name: &&str| grammar.kind_to_id(name);
+        let ids = |names: &[&str]| names.iter().map(id).collect();
+        let kinds = strings::Kinds::of(language);
         all.insert(
             language,
             Grammar {
-                import_kinds: kinds(language.import_kinds()),
-                string_kinds: kinds(language.string_kinds()),
-                command_kind: (language == Language::Bash).then(|| grammar.kind_to_id("command")),
+                kinds: grammar.get_ts_language().node_kind_count(),
+                import_kinds: ids(language.import_kinds()),
+                import_calls: language.import_calls(),
+                runners: language.runners(),
+                call: language.call().map(|(kind, field)| (id(&kind), field)),
+                command_kind: (language == Language::Bash).then(|| id(&"command")),
+                strings: strings::Numbers {
+                    literals: ids(kinds.literals),
+                    joins: ids(kinds.joins),
+                    places: ids(kinds.places),
+                },
+                embeds: super::embedded::Kinds::of(language, grammar),
+                scopes: language
+                    .scopes()
+                    .iter()
+                    .map(|(kind, field)| (id(kind), *field))
+                    .collect(),
                 ..Grammar::default()
             },
         );
@@ -263,7 +460,7 @@ fn compile(
     language: Language,
     rule: &serde_json::Value,
     constraints: Option<&serde_json::Value>,
-) -> Result<RuleCore, String> {
+) -> Result<(RuleCore, Needs), String> {
     let grammar = language.grammar().ok_or("there is no grammar")?;
     let mut object = serde_json::Map::new();
     object.insert("rule".to_owned(), rule.clone());
@@ -272,8 +469,10 @@ fn compile(
     }
     let core: SerializableRuleCore = serde_json::from_value(serde_json::Value::Object(object))
         .map_err(|error| causes(&error))?;
-    core.get_matcher(DeserializeEnv::new(grammar))
-        .map_err(|error| causes(&error))
+    let core = core
+        .get_matcher(DeserializeEnv::new(grammar))
+        .map_err(|error| causes(&error))?;
+    Ok((core, needles::of_rule(rule, constraints, grammar)))
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -1,259 +1,520 @@
-//! The walk over a text: one parse, one pass, every rule.
+//! The walk over a text: one search for needles, one parse, one pass.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
+use std::collections::BTreeSet;
 
+use ast_grep_core::Node;
 use ast_grep_core::matcher::MatcherExt as _;
-use ast_grep_core::{AstGrep, Doc, Node};
-use ast_grep_language::SupportLang;
-use regex::Regex;
 
 use super::language::Language;
+use super::mend::{Mend, PIECE, mend};
 use super::rules::{Grammar, Tagger};
-use super::{MAX_BYTES, MAX_DEPTH, Mention, Skipped, SourceChange, Strength, Tagged};
-use super::{config, shell, sql};
-use crate::catalogue::Detector;
-use crate::ids::Slug;
+use super::strings;
+use super::syntax::{At, Syntax};
+use super::weigh::import_doubts;
+use super::{MAX_STEPS, Skipped, config, embedded, shell, sql};
 
-/// A detector's find: rows (from 0) of its first and last line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A detector's find.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Hit {
+    /// Row (from 0) of its first line.
     pub first: usize,
+    /// Row (from 0) of its last line.
     pub last: usize,
     pub detector: usize,
+    /// Whether the syntax around it did not parse.
+    pub broken: bool,
+    /// The construct around it.
+    pub within: Option<String>,
+    /// Of code inside of other code: the doubts that its own imports leave.
+    pub embedded: Option<u32>,
 }
 
+/// All that was found in one text.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// By row, each detector once a row.
+    pub hits: Vec<Hit>,
+    /// The texts of what imports.
+    pub imports: Vec<String>,
+}
+
+/// A text to look at.
+pub(super) struct Asked<'a> {
+    pub language: Option<Language>,
+    /// The file's name; empty for none.
+    pub file: &'a str,
+    pub text: &'a str,
+    /// By number, whether a detector is silenced; may be shorter than all.
+    pub off: &'a [bool],
+    /// Whether it was cut out of a file.
+    pub is_piece: bool,
+    /// How many texts of other languages it is inside of.
+    pub depth: u32,
+}
+
+impl<'a> Asked<'a> {
+    pub fn whole(
+        language: Option<Language>,
+        file: &'a str,
+        text: &'a str,
+        off: &'a [bool],
+    ) -> Self {
+        Self {
+            language,
+            file,
+            text,
+            off,
+            is_piece: false,
+            depth: 0,
+        }
+    }
+}
+
+/// Longest name of a construct that is kept, in characters.
+const NAME_CHARS: usize = 80;
+
+/// What the walk over one tree needs at hand.
+struct Walk<'a> {
+    grammar: &'a Grammar,
+    /// Detectors that can match in the text.
+    marks: &'a [bool],
+    /// By kind of node, what to try there.
+    rules: Vec<Vec<usize>>,
+    roles: Vec<u8>,
+    /// How many bytes of the text were put before it.
+    lead: usize,
+    found: Found,
+}
+
+const IMPORT: u8 = 1;
+const STRING: u8 = 2;
+const COMMAND: u8 = 4;
+const CALL: u8 = 8;
+const EMBED: u8 = 16;
+
 impl Tagger {
-    /// Tags a change.
-    pub fn tag(&self, change: &SourceChange) -> Tagged {
-        let language = change.language();
-        let hits = match self.hits(language, &change.file_name, &change.text) {
-            Ok(hits) => hits,
-            Err(skipped) => {
-                return Tagged {
-                    mentions: Vec::new(),
-                    skipped: Some(skipped),
-                };
+    /// Everything that is found in a text.
+    ///
+    /// # Errors
+    /// [`Skipped::TooDeep`] and [`Skipped::TooCostly`].
+    pub(super) fn find(&self, asked: &Asked<'_>) -> Result<Found, Skipped> {
+        let mut found = Found::default();
+        let mut marks = vec![false; self.detectors.len()];
+        if let Some(language) = asked.language
+            && self.mark(language, asked.text, asked.depth, &mut marks)
+        {
+            for (mark, off) in marks.iter_mut().zip(asked.off) {
+                *mark &= !off;
             }
-        };
-        let lines = self.added_lines(change, language, &hits);
-        self.weigh(&hits, &lines)
+            if language == Language::Sql {
+                self.sql_hits(asked.text, &marks, &mut found.hits);
+            } else if let Some(grammar) = self.grammars.get(&language)
+                && let Some(tree) = parsed(asked, language)?
+            {
+                found = self.walk(asked, grammar, &marks, tree)?;
+            }
+        }
+        self.config_hits(asked, &mut found.hits);
+        found.hits.sort_unstable();
+        let mut known = BTreeSet::new();
+        found.hits.retain(|h| known.insert((h.first, h.detector)));
+        Ok(found)
     }
 
-    /// Tags a shell command, by its words alone.
-    pub fn tag_command(&self, command: &str) -> Tagged {
-        match self.hits(Some(Language::Bash), "", command) {
-            Ok(hits) => {
-                let lines: Vec<Option<u32>> = hits.iter().map(|h| line_number(h.first)).collect();
-                self.weigh(&hits, &lines)
+    /// Marks the detectors that can match; `false` if nothing can, neither in
+    /// the text nor in texts of other languages that it may hold.
+    fn mark(&self, language: Language, text: &str, depth: u32, marks: &mut [bool]) -> bool {
+        if language == Language::Sql {
+            return self.sql_needles.mark(text, marks);
+        }
+        let Some(grammar) = self.grammars.get(&language) else {
+            return false;
+        };
+        let own = grammar.needles.mark(text, marks);
+        let others = if own || depth >= embedded::DEEPEST {
+            &[]
+        } else {
+            embedded::languages(language)
+        };
+        // What the other texts need decides only whether this one is parsed.
+        let mut scratch = vec![false; if others.is_empty() { 0 } else { marks.len() }];
+        own || others
+            .iter()
+            .any(|other| self.mark(*other, text, embedded::DEEPEST, &mut scratch))
+    }
+
+    fn walk(
+        &self,
+        asked: &Asked<'_>,
+        grammar: &Grammar,
+        marks: &[bool],
+        (syntax, lead): (Syntax, usize),
+    ) -> Result<Found, Skipped> {
+        let mut walk = Walk {
+            grammar,
+            marks,
+            rules: vec![Vec::new(); grammar.kinds],
+            roles: vec![0; grammar.kinds],
+            lead,
+            found: Found::default(),
+        };
+        walk.prepare(asked.depth);
+        let tree = ast_grep_core::AstGrep::doc(syntax.clone());
+        for node in tree.root().dfs() {
+            let at = node.get_inner_node();
+            let kind = usize::from(at.kind_number());
+            let roles = walk.roles.get(kind).copied().unwrap_or_default();
+            walk.try_rules(kind, &node, at);
+            if roles & EMBED != 0 {
+                self.read_embedded(asked, at, &mut walk)?;
             }
-            Err(skipped) => Tagged {
-                mentions: Vec::new(),
-                skipped: Some(skipped),
-            },
+            if roles != 0 {
+                self.read(roles, at, &mut walk);
+            }
+        }
+        if syntax.is_spent() {
+            return Err(Skipped::TooCostly { limit: MAX_STEPS });
+        }
+        Ok(walk.found)
+    }
+
+    /// Code in another language inside of this one.
+    fn read_embedded(
+        &self,
+        asked: &Asked<'_>,
+        at: At<'_>,
+        walk: &mut Walk<'_>,
+    ) -> Result<(), Skipped> {
+        for inner in walk.grammar.embeds.read(at) {
+            let found = self.find(&Asked {
+                language: Some(inner.language),
+                file: "",
+                text: &inner.text,
+                off: asked.off,
+                is_piece: false,
+                depth: asked.depth + 1,
+            })?;
+            let imports: Vec<&str> = found.imports.iter().map(String::as_str).collect();
+            for hit in found.hits {
+                let own = import_doubts(&self.detectors[hit.detector], &imports, true);
+                if let Some(doubts) = hit.embedded.or(own) {
+                    walk.found.hits.push(Hit {
+                        first: hit.first + inner.row,
+                        last: hit.last + inner.row,
+                        embedded: Some(doubts),
+                        ..hit
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is no rule: imports, strings, commands.
+    fn read(&self, roles: u8, at: At<'_>, walk: &mut Walk<'_>) {
+        if roles & IMPORT != 0 {
+            walk.import(at);
+        }
+        if roles & CALL != 0 {
+            let field = walk.grammar.call.map_or("", |(_, field)| field);
+            let function = at.field_node(field).map(At::source).unwrap_or_default();
+            if walk.grammar.import_calls.contains(&function) {
+                walk.import(at);
+            }
+            let ends = |name: &&str| {
+                function.strip_suffix(*name).is_some_and(|before| {
+                    before.is_empty() || before.ends_with('.') || before.ends_with(':')
+                })
+            };
+            if walk.grammar.runners.iter().any(ends) {
+                self.read_run(at, walk);
+            }
+        }
+        if roles & COMMAND != 0 {
+            let words = shell::words(at.source());
+            for command in self.shell.iter().filter(|c| walk.marks[c.detector]) {
+                if shell::is_command(&words, &command.words, &command.flags) {
+                    walk.hit(command.detector, at);
+                }
+            }
+        }
+        if roles & STRING != 0 {
+            self.read_string(at, walk);
         }
     }
 
-    /// Everything that is found in a text, by row, each detector once a row.
-    pub(super) fn hits(
-        &self,
-        language: Option<Language>,
-        file: &str,
-        text: &str,
-    ) -> Result<Vec<Hit>, Skipped> {
-        if text.len() > MAX_BYTES {
-            return Err(Skipped::TooLarge {
-                bytes: text.len(),
-                limit: MAX_BYTES,
-            });
+    fn read_string(&self, at: At<'_>, walk: &mut Walk<'_>) {
+        // A string that is a statement by itself is documentation.
+        if at
+            .parent_node()
+            .is_some_and(|parent| parent.kind_name() == "expression_statement")
+        {
+            return;
+        }
+        if walk.grammar.strings.literals.contains(&at.kind_number()) {
+            let text = at.source();
+            let (start, end) = strings::delimiters(text);
+            let inner = text.get(start..end).unwrap_or_default();
+            let grammar = walk.grammar;
+            for (detector, regex) in &grammar.texts {
+                if walk.marks[*detector] && regex.is_match(inner) {
+                    walk.hit(*detector, at);
+                }
+            }
+        }
+        let Some(joined) = walk.grammar.strings.whole(at) else {
+            return;
+        };
+        if !sql::is_statement(&joined.text) {
+            return;
         }
         let mut hits = Vec::new();
-        self.config_hits(file, text, &mut hits);
-        if language == Some(Language::Sql) {
-            self.sql_hits(text, 0, &mut hits);
+        let marks = walk.marks;
+        self.sql_offsets(&joined.text, marks, |detector, offset| {
+            hits.push((detector, joined.row(offset)));
+        });
+        for (detector, row) in hits {
+            let hit = walk.made(detector, at);
+            walk.found.hits.push(Hit {
+                first: row,
+                last: row,
+                ..hit
+            });
         }
-        let syntax = language.and_then(|l| Some((self.grammars.get(&l)?, l.grammar()?)));
-        if let Some((grammar, parser)) = syntax
-            && let Ok(tree) = AstGrep::try_new(text, parser)
-        {
-            if is_deep(&tree) {
-                return Err(Skipped::TooDeep { limit: MAX_DEPTH });
-            }
-            for node in tree.root().dfs() {
-                self.node_hits(grammar, &node, &mut hits);
-            }
-        }
-        hits.sort_unstable();
-        let mut known = BTreeSet::new();
-        hits.retain(|h| known.insert((h.first, h.detector)));
-        Ok(hits)
     }
 
-    fn node_hits<D: Doc>(&self, grammar: &Grammar, node: &Node<'_, D>, hits: &mut Vec<Hit>) {
-        let kind = node.kind_id();
-        let at = |detector: usize| Hit {
-            first: node.start_pos().line(),
-            last: node.end_pos().line(),
-            detector,
+    /// A call that runs the command which its arguments spell.
+    fn read_run(&self, call: At<'_>, walk: &mut Walk<'_>) {
+        let wanted = |c: &&super::rules::Command| c.in_strings && walk.marks[c.detector];
+        if !self.shell.iter().any(|c| wanted(&c)) {
+            return;
+        }
+        let Some(arguments) = call.field_node("arguments") else {
+            return;
         };
-        for (detector, rule) in grammar.rules(kind) {
-            if rule.match_node(node.clone()).is_some() {
-                hits.push(at(*detector));
+        let mut words = Vec::new();
+        literals(arguments, walk.grammar, 0, &mut words);
+        let words = match words.as_slice() {
+            [one] => shell::words(one),
+            several => shell::words_of(several),
+        };
+        let hits: Vec<usize> = self
+            .shell
+            .iter()
+            .filter(wanted)
+            .filter(|c| shell::is_command(&words, &c.words, &c.flags))
+            .map(|c| c.detector)
+            .collect();
+        for detector in hits {
+            walk.hit(detector, call);
+        }
+    }
+
+    fn sql_hits(&self, text: &str, marks: &[bool], hits: &mut Vec<Hit>) {
+        let ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+        self.sql_offsets(text, marks, |detector, offset| {
+            let row = ends.partition_point(|end| *end < offset);
+            hits.push(Hit {
+                first: row,
+                last: row,
+                detector,
+                broken: false,
+                within: None,
+                embedded: None,
+            });
+        });
+    }
+
+    /// Detectors of SQL that match in a text of it, each with the offset.
+    fn sql_offsets(&self, text: &str, marks: &[bool], mut hit: impl FnMut(usize, usize)) {
+        let bare = sql::bare(text);
+        let lower = bare.to_ascii_lowercase();
+        for detector in self.sql.iter().filter(|s| marks[s.detector]) {
+            for offset in sql::calls(&lower, &detector.calls) {
+                hit(detector.detector, offset);
             }
-        }
-        if grammar.import_kinds.contains(&kind) {
-            let text = node.text();
-            let named = |modules: &[String]| modules.iter().any(|m| names_module(&text, m));
-            hits.extend(
-                grammar
-                    .imports
-                    .iter()
-                    .filter(|(_, m)| named(m))
-                    .map(|(d, _)| at(*d)),
-            );
-        }
-        if grammar.string_kinds.contains(&kind) {
-            let text = node.text();
-            let inner = DELIMITERS.replace_all(&text, "");
-            let matching = grammar
-                .texts
-                .iter()
-                .filter(|(_, regex)| regex.is_match(&inner));
-            hits.extend(matching.map(|(detector, _)| at(*detector)));
-            if sql::is_statement(&inner) {
-                self.sql_hits(&inner, node.start_pos().line(), hits);
-            }
-        }
-        if grammar.command_kind == Some(kind) {
-            let words = shell::words(&node.text());
-            for command in &self.shell {
-                if shell::is_command(&words, &command.words, &command.flags) {
-                    hits.push(at(command.detector));
+            if let Some(regex) = &detector.matches {
+                let mut start = 0;
+                for statement in bare.split(';') {
+                    if let Some(found) = regex.find(statement) {
+                        // A pattern may take the blanks before it along.
+                        let blank = found.as_str().len() - found.as_str().trim_start().len();
+                        hit(detector.detector, start + found.start() + blank);
+                    }
+                    start += statement.len() + 1;
                 }
             }
         }
     }
 
-    fn sql_hits(&self, text: &str, first_row: usize, hits: &mut Vec<Hit>) {
-        let bare = sql::bare(text);
-        for (detector, functions) in &self.sql {
-            for offset in sql::calls(&bare, functions) {
-                let row = first_row + bare[..offset].matches('\n').count();
-                hits.push(Hit {
-                    first: row,
-                    last: row,
-                    detector: *detector,
-                });
-            }
-        }
-    }
-
-    fn config_hits(&self, file: &str, text: &str, hits: &mut Vec<Hit>) {
-        if file.is_empty() {
+    fn config_hits(&self, asked: &Asked<'_>, hits: &mut Vec<Hit>) {
+        if asked.file.is_empty() {
             return;
         }
-        let file = file.replace('\\', "/");
-        for config in &self.configs {
+        let file = asked.file.replace('\\', "/");
+        let silenced = |detector: usize| asked.off.get(detector) == Some(&true);
+        let mut parsed = config::Parsed::of(asked.text);
+        for config in self.configs.iter().filter(|c| !silenced(c.detector)) {
             // A glob names a file by the end of its path.
             let named = suffixes(&file).any(|suffix| config.files.is_match(suffix));
             if !named {
                 continue;
             }
-            for (row, value) in config::find(config.format, text, &config.path) {
-                if config
-                    .value
-                    .as_ref()
-                    .is_none_or(|regex| regex.is_match(&value))
-                {
+            for (row, value) in parsed.find(config.format, &config.path) {
+                let says = |regex: &regex::Regex| regex.is_match(&value);
+                if config.value.as_ref().is_none_or(says) {
+                    let above = config.path.rsplit_once('.').map(|(above, _)| above);
                     hits.push(Hit {
                         first: row,
                         last: row,
                         detector: config.detector,
+                        broken: false,
+                        within: above.map(str::to_owned),
+                        embedded: None,
                     });
                 }
             }
-        }
-    }
-
-    /// For each hit the added line that brought it, if one did.
-    fn added_lines(
-        &self,
-        change: &SourceChange,
-        language: Option<Language>,
-        hits: &[Hit],
-    ) -> Vec<Option<u32>> {
-        let Some(rows) = &change.added else {
-            return hits.iter().map(|h| line_number(h.first)).collect();
-        };
-        // What stood there before, looked at only if a hit needs it.
-        let mut before: Option<BTreeSet<(usize, usize)>> = None;
-        let mut brought = |hit: &Hit| -> Option<u32> {
-            let rank = match rows.binary_search(&hit.first) {
-                Ok(rank) => rank,
-                Err(rank) => {
-                    rows.get(rank).filter(|row| **row <= hit.last)?;
-                    let known = before.get_or_insert_with(|| {
-                        let text = change.before();
-                        let old = self.hits(language, &change.file_name, &text);
-                        old.unwrap_or_default()
-                            .iter()
-                            .map(|h| (h.first, h.detector))
-                            .collect()
-                    });
-                    if known.contains(&(hit.first - rank, hit.detector)) {
-                        return None;
-                    }
-                    rank
-                }
-            };
-            line_number(rank)
-        };
-        hits.iter().map(&mut brought).collect()
-    }
-
-    /// Keeps what counts: strong mentions, and weak ones beside another of
-    /// their concept, wherever in the file it stands.
-    fn weigh(&self, hits: &[Hit], lines: &[Option<u32>]) -> Tagged {
-        let mut in_file: BTreeMap<&Slug, usize> = BTreeMap::new();
-        for hit in hits {
-            *in_file
-                .entry(&self.detectors[hit.detector].concept)
-                .or_default() += 1;
-        }
-        let mut mentions = Vec::new();
-        for (hit, line) in hits.iter().zip(lines) {
-            let known = &self.detectors[hit.detector];
-            let Some(line) = *line else { continue };
-            if known.strength == Strength::Weak && in_file.get(&known.concept) == Some(&1) {
-                continue;
-            }
-            mentions.push(Mention {
-                concept: known.concept.clone(),
-                detector: known.id.clone(),
-                line,
-                strength: known.strength,
-            });
-        }
-        mentions.sort_by(|a, b| (a.line, a).cmp(&(b.line, b)));
-        mentions.dedup();
-        Tagged {
-            mentions,
-            skipped: None,
         }
     }
 }
 
-/// Prefix and quotes of a string literal.
-static DELIMITERS: LazyLock<Regex> = LazyLock::new(|| {
-    let pattern = r##"^[rbfuRBFU]*("""|'''|#*"|`|'|")|("""|'''|"#*|`|'|")$"##;
-    match Regex::new(pattern) {
-        Ok(regex) => regex,
-        Err(error) => panic!("a fixed pattern does not compile: {error}"),
+impl Walk<'_> {
+    fn prepare(&mut self, depth: u32) {
+        for (number, rule) in self.grammar.rules.iter().enumerate() {
+            if !self.marks[rule.detector] {
+                continue;
+            }
+            match &rule.kinds {
+                Some(kinds) => {
+                    for kind in kinds {
+                        if let Some(rules) = self.rules.get_mut(usize::from(*kind)) {
+                            rules.push(number);
+                        }
+                    }
+                }
+                None => self.rules.iter_mut().for_each(|rules| rules.push(number)),
+            }
+        }
+        let grammar = self.grammar;
+        let embeds: &[u16] = if depth < embedded::DEEPEST {
+            &grammar.embeds.kinds
+        } else {
+            &[]
+        };
+        let strings = grammar
+            .strings
+            .literals
+            .iter()
+            .chain(&grammar.strings.joins);
+        let kinds = (grammar.import_kinds.iter().map(|k| (*k, IMPORT)))
+            .chain(strings.map(|k| (*k, STRING)))
+            .chain(grammar.command_kind.map(|k| (k, COMMAND)))
+            .chain(grammar.call.map(|(k, _)| (k, CALL)))
+            .chain(embeds.iter().map(|k| (*k, EMBED)));
+        for (kind, role) in kinds {
+            if let Some(roles) = self.roles.get_mut(usize::from(kind)) {
+                *roles |= role;
+            }
+        }
     }
-});
 
-fn line_number(row: usize) -> Option<u32> {
-    u32::try_from(row + 1).ok()
+    fn try_rules(&mut self, kind: usize, node: &Node<'_, Syntax>, at: At<'_>) {
+        let rules = self
+            .rules
+            .get_mut(kind)
+            .map(std::mem::take)
+            .unwrap_or_default();
+        for number in &rules {
+            let rule = &self.grammar.rules[*number];
+            if rule.core.match_node(node.clone()).is_some() {
+                self.hit(rule.detector, at);
+            }
+        }
+        if let Some(place) = self.rules.get_mut(kind) {
+            *place = rules;
+        }
+    }
+
+    fn import(&mut self, at: At<'_>) {
+        let text = at.source();
+        let grammar = self.grammar;
+        for (detector, modules) in &grammar.imports {
+            if self.marks[*detector] && modules.iter().any(|m| names_module(text, m)) {
+                self.hit(*detector, at);
+            }
+        }
+        self.found.imports.push(text.to_owned());
+    }
+
+    fn hit(&mut self, detector: usize, at: At<'_>) {
+        // What begins before the text was mended in, or stood there before.
+        if at.bytes().start < self.lead {
+            return;
+        }
+        let hit = self.made(detector, at);
+        self.found.hits.push(hit);
+    }
+
+    fn made(&self, detector: usize, at: At<'_>) -> Hit {
+        let (first, last) = at.rows();
+        let mut broken = at.is_broken();
+        let mut within = None;
+        let mut above = at.parent_node();
+        while let Some(node) = above {
+            broken |= node.is_error_node();
+            let kind = node.kind_number();
+            let scope = self.grammar.scopes.iter().find(|(scope, _)| *scope == kind);
+            if within.is_none() {
+                let name = scope.and_then(|(_, field)| node.field_node(field));
+                within = name.map(At::source).filter(|n| *n != PIECE).map(shown);
+            }
+            above = node.parent_node();
+        }
+        Hit {
+            first,
+            last,
+            detector,
+            broken,
+            within,
+            embedded: None,
+        }
+    }
+}
+
+/// The tree of a text, and how many bytes stand before the text in it: a
+/// piece of a file is mended first.
+fn parsed(asked: &Asked<'_>, language: Language) -> Result<Option<(Syntax, usize)>, Skipped> {
+    let Some(parser) = language.grammar() else {
+        return Ok(None);
+    };
+    let mend = asked.is_piece.then(|| mend(asked.text, language)).flatten();
+    Ok(Some(match mend {
+        Some(Mend { before, behind }) => {
+            let text = format!("{before}{}\n{behind}\n", asked.text);
+            (Syntax::of(&text, parser)?, before.len())
+        }
+        None => (Syntax::of(asked.text, parser)?, 0),
+    }))
+}
+
+/// String literals of a call's arguments, also inside lists, until the first
+/// argument that is neither.
+fn literals(node: At<'_>, grammar: &Grammar, depth: u32, words: &mut Vec<String>) {
+    for child in node.child_nodes() {
+        if grammar.strings.literals.contains(&child.kind_number()) {
+            let text = child.source();
+            let (start, end) = strings::delimiters(text);
+            words.push(text.get(start..end).unwrap_or_default().to_owned());
+        } else if depth == 0 && matches!(child.kind_name(), "list" | "tuple" | "array") {
+            literals(child, grammar, 1, words);
+        }
+    }
+}
+
+/// A name without line breaks and control characters, cut to what fits.
+pub(super) fn shown(name: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    name.chars().map(plain).take(NAME_CHARS).collect()
 }
 
 fn suffixes(path: &str) -> impl Iterator<Item = &str> {
@@ -262,7 +523,7 @@ fn suffixes(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether an import's text names this module as whole path parts.
-fn names_module(text: &str, module: &str) -> bool {
+pub(super) fn names_module(text: &str, module: &str) -> bool {
     text.match_indices(module).any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let after = text[at + module.len()..].chars().next();
@@ -270,62 +531,4 @@ fn names_module(text: &str, module: &str) -> bool {
         !before.is_some_and(|c| word(c) || matches!(c, '.' | '/' | '@' | '-'))
             && !after.is_some_and(|c| word(c) || matches!(c, '/' | '-'))
     })
-}
-
-/// Whether the tree is nested beyond [`MAX_DEPTH`]. Rules look up and down
-/// the tree, so depth, not size, is what could make one text expensive.
-fn is_deep(tree: &AstGrep<ast_grep_core::tree_sitter::StrDoc<SupportLang>>) -> bool {
-    let root = tree.root().get_inner_node();
-    let mut cursor = root.walk();
-    loop {
-        if cursor.depth() > MAX_DEPTH {
-            return true;
-        }
-        if cursor.goto_first_child() {
-            continue;
-        }
-        while !cursor.goto_next_sibling() {
-            if !cursor.goto_parent() {
-                return false;
-            }
-        }
-    }
-}
-
-impl Tagger {
-    /// The examples that this detector gets wrong, each said in one line. A
-    /// detector without a grammar gets none wrong.
-    pub(crate) fn misses(&self, concept: &Slug, detector: &Detector) -> Vec<String> {
-        let known = |k: &super::rules::Known| k.concept == *concept && k.id == detector.id;
-        let Some(number) = self.detectors.iter().position(known) else {
-            return Vec::new();
-        };
-        let wanted = detector.positive.iter().map(|e| (true, e));
-        let unwanted = detector.negative.iter().map(|e| (false, e));
-        let mut wrong = Vec::new();
-        for (wanted, example) in wanted.chain(unwanted) {
-            let name = example.language.as_deref();
-            let language = match name.map(Language::named) {
-                None => None,
-                Some(Ok(Some(language))) => Some(language),
-                Some(Ok(None) | Err(())) => {
-                    wrong.push(format!(
-                        "no grammar reads the language {name:?} of an example"
-                    ));
-                    continue;
-                }
-            };
-            let file = example.file.as_deref().unwrap_or("");
-            let hits = self.hits(language, file, &example.code).unwrap_or_default();
-            if hits.iter().any(|h| h.detector == number) != wanted {
-                let what = if wanted {
-                    "misses a positive"
-                } else {
-                    "hits a negative"
-                };
-                wrong.push(format!("{what} example: {:?}", example.code));
-            }
-        }
-        wrong
-    }
 }

@@ -49,6 +49,19 @@ fn split(text: &str) -> Vec<String> {
     words
 }
 
+/// The text of a word in double quotes: what a backslash protects there.
+pub(crate) fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match chars.peek() {
+            Some('"' | '\\' | '$' | '`') if c == '\\' => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
 fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_')
@@ -58,7 +71,15 @@ fn is_assignment(word: &str) -> bool {
 /// The words that decide: without assignments and wrappers in front, and
 /// without Git's global options.
 pub(crate) fn words(command: &str) -> Vec<String> {
-    let mut words = split(command);
+    decisive(split(command))
+}
+
+/// The same of words that are split already.
+pub(crate) fn words_of(words: &[String]) -> Vec<String> {
+    decisive(words.to_vec())
+}
+
+fn decisive(mut words: Vec<String>) -> Vec<String> {
     let start = words
         .iter()
         .position(|w| !is_assignment(w) && !WRAPPERS.contains(&w.as_str()))

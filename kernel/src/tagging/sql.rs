@@ -7,7 +7,9 @@ use regex::Regex;
 static START: LazyLock<Regex> = LazyLock::new(|| {
     let verbs =
         "select|insert|update|delete|with|create|alter|drop|begin|commit|lock|do|call|set|merge";
-    compiled(&format!(r"(?i)^\s*({verbs})\b"))
+    compiled(&format!(
+        r"(?i)^(\s|--[^\n]*\n|/\*[^*]*\*/|\?|\()*({verbs})\b"
+    ))
 });
 
 fn compiled(pattern: &str) -> Regex {
@@ -38,6 +40,11 @@ pub(crate) fn bare(text: &str) -> String {
     while at < bytes.len() {
         let pair = (bytes[at], bytes.get(at + 1).copied());
         let (keep, step) = match (&state, pair) {
+            // A line of psql's own, `\set` and the like.
+            (In::Code, (b'\\', _)) if at == 0 || bytes[at - 1] == b'\n' => {
+                state = In::Line;
+                (false, 1)
+            }
             (In::Code, (b'-', Some(b'-'))) => {
                 state = In::Line;
                 (false, 2)
@@ -75,13 +82,12 @@ pub(crate) fn bare(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Offsets at which one of these functions is called in bare SQL.
-pub(crate) fn calls(bare: &str, functions: &[String]) -> Vec<usize> {
-    let lower = bare.to_ascii_lowercase();
+/// Offsets at which one of these functions is called in bare SQL; both in
+/// lower case.
+pub(crate) fn calls(lower: &str, functions: &[String]) -> Vec<usize> {
     let mut found = Vec::new();
     for function in functions {
-        let function = function.to_ascii_lowercase();
-        for (at, _) in lower.match_indices(&function) {
+        for (at, _) in lower.match_indices(function.as_str()) {
             let before = lower[..at].chars().next_back();
             let after = lower[at + function.len()..].trim_start();
             let inside = before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '.');
@@ -105,7 +111,7 @@ mod tests {
         assert_eq!(bare.len(), text.len());
         assert_eq!(bare.lines().count(), text.lines().count());
         let f = ["f".to_owned()];
-        let rows: Vec<usize> = calls(&bare, &f)
+        let rows: Vec<usize> = calls(&bare.to_ascii_lowercase(), &f)
             .iter()
             .map(|at| bare[..*at].matches('\n').count())
             .collect();
