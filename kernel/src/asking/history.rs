@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::situation::local_day;
-use super::{DISMISSALS_HALVE, DISMISSALS_OFF, HALVED_S, HARD_CAP_PER_DAY, Settings};
+use super::{
+    DISMISSALS_HALVE, DISMISSALS_OFF, HALVED_S, HARD_CAP_PER_DAY, OPEN_LASTS_S, Settings, TRUST_S,
+};
 use crate::ids::{DAY, Slug};
 
 /// How an earlier ask ended.
@@ -25,7 +27,8 @@ pub enum AskOutcome {
 pub struct PastAsk {
     /// When, in seconds since 1970 UTC.
     pub at: i64,
-    /// About what.
+    /// About what. Where the engineer had it forgotten, any other slug: that
+    /// there was a check, and when, still counts.
     pub concept: Slug,
     /// How it ended.
     pub outcome: AskOutcome,
@@ -57,16 +60,22 @@ pub struct Load {
 }
 
 impl Load {
-    /// Reads the history.
+    /// Reads the history, in the order in which it happened.
+    ///
+    /// A clock that is set back must not hand out the day's budget twice: an
+    /// ask that lies ahead counts as one of today, unless it lies so far ahead
+    /// ([`TRUST_S`]) that it would silence the product for long.
     pub fn of(now: i64, utc_offset_s: i32, settings: &Settings, history: &[PastAsk]) -> Self {
-        let mut past: Vec<&PastAsk> = history.iter().collect();
-        past.sort_by_key(|a| a.at);
+        let trusted = |a: &&PastAsk| a.at <= now.saturating_add(TRUST_S);
         let day = local_day(now, utc_offset_s);
         let count = |fits: &dyn Fn(&PastAsk) -> bool| {
-            u32::try_from(past.iter().filter(|a| fits(a)).count()).unwrap_or(u32::MAX)
+            let fitting = history.iter().filter(trusted).filter(|a| fits(a));
+            u32::try_from(fitting.count()).unwrap_or(u32::MAX)
         };
-        let dismissals = Dismissals::of(&past, settings.turned_on_at);
-        let halved = dismissals.halved_until.is_some_and(|until| now < until);
+        let dismissals = Dismissals::of(history, settings.turned_on_at);
+        let halved = dismissals.halved_at.is_some_and(|at| {
+            now < at.saturating_add(HALVED_S) && at <= now.saturating_add(TRUST_S)
+        });
         // Half of one is one: a halved budget is small, not none.
         let budget = |full: u32| {
             if halved && full > 0 {
@@ -75,31 +84,33 @@ impl Load {
                 full
             }
         };
+        let open = |a: &PastAsk| {
+            a.outcome == AskOutcome::Pending && now < a.at.saturating_add(OPEN_LASTS_S)
+        };
         Self {
-            today: count(&|a| local_day(a.at, utc_offset_s) == day),
+            today: count(&|a| local_day(a.at, utc_offset_s) >= day),
             week: count(&|a| a.at > now.saturating_sub(7 * DAY)),
             day_budget: budget(settings.per_day.min(HARD_CAP_PER_DAY)),
             week_budget: budget(settings.per_week),
             halved,
             dismissed_off: dismissals.off,
-            open: past
-                .last()
-                .is_some_and(|a| a.outcome == AskOutcome::Pending),
-            last_at: past.last().map(|a| a.at),
+            open: history.iter().filter(trusted).any(open),
+            last_at: history.iter().filter(trusted).map(|a| a.at).max(),
         }
     }
 }
 
 #[derive(Default)]
 struct Dismissals {
-    halved_until: Option<i64>,
+    /// When the last one fell that halves the budget.
+    halved_at: Option<i64>,
     off: bool,
 }
 
 impl Dismissals {
     /// Counts dismissals in a row. What was put off or is open neither adds to
     /// the row nor ends it, nor does a requested check that was left.
-    fn of(past: &[&PastAsk], turned_on_at: Option<i64>) -> Self {
+    fn of(past: &[PastAsk], turned_on_at: Option<i64>) -> Self {
         let mut read = Self::default();
         let mut row = 0;
         for ask in past
@@ -111,7 +122,7 @@ impl Dismissals {
                 AskOutcome::Dismissed if !ask.requested => {
                     row += 1;
                     if row >= DISMISSALS_HALVE {
-                        read.halved_until = Some(ask.at.saturating_add(HALVED_S));
+                        read.halved_at = Some(ask.at);
                     }
                     read.off |= row >= DISMISSALS_OFF;
                 }

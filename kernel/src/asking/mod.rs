@@ -8,20 +8,39 @@
 //! Invariant: at most [`HARD_CAP_PER_DAY`] asks a local day and one an hour,
 //! whatever the settings say; what the engineer requested counts like the
 //! rest.
-//! Elsewhere: the chances `p` and `r30_*` are computed by the memory model;
-//! the item is made in [`crate::items`].
+//! Elsewhere: the chances `p` and `r30_*` are computed by [`crate::memory`];
+//! the item is made in [`crate::items`], which also keeps it within 60 s.
 
+mod candidates;
+#[cfg(test)]
+mod candidates_tests;
 mod choice;
+mod claim;
+mod decision;
+mod doubt;
 mod history;
+mod muted;
 mod situation;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod windows_tests;
+#[cfg(test)]
+mod words_tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use choice::{Candidate, Choice, Reason, choose_requested};
+pub use candidates::{Desk, PROBE_LATE_S, Reach, candidates};
+pub use choice::{Candidate, Choice, Reason, Standing, choose_requested};
+pub use claim::{CLAIM_LASTS_S, CLAIM_QUIET_S, Claim};
+pub use decision::{Decision, Wait};
+pub use doubt::{Clicks, DOUBTFUL};
 pub use history::{AskOutcome, Load, PastAsk};
-pub use situation::{Breakpoint, Event, Situation};
+pub use muted::{Mute, Muted};
+pub use situation::{
+    AHEAD_S, Breakpoint, Event, FAILURES_MAKE_A_LOOP, LEFT_AFTER_S, LOOP_LASTS_S, MOMENT_LASTS_S,
+    Moment, Situation,
+};
 
 use crate::ids::{DAY, HOUR};
 
@@ -33,10 +52,18 @@ pub const MIN_GAP_S: i64 = HOUR;
 pub const SILENT_START_S: i64 = 7 * DAY;
 /// How long two dismissals in a row halve the budget, in seconds.
 pub const HALVED_S: i64 = 7 * DAY;
+/// How long a concept whose check was dismissed is not offered again, in seconds.
+pub const DISMISSED_RESTS_S: i64 = 7 * DAY;
 /// Dismissals in a row that halve the budget.
 pub const DISMISSALS_HALVE: u32 = 2;
 /// Dismissals in a row that switch asking off.
 pub const DISMISSALS_OFF: u32 = 4;
+/// How long an offered check that nobody answers stays open, in seconds. Left
+/// longer it neither holds up the next one nor counts as dismissed.
+pub const OPEN_LASTS_S: i64 = DAY;
+/// An ask that is dated further ahead than this, in seconds, was dated by a
+/// clock that was wrong, and holds nothing up.
+pub const TRUST_S: i64 = 7 * DAY;
 /// An answer within this time of the concept's last one would not count
 /// (`protocol.md`, “States”), so it is not asked for.
 pub const SAME_CONCEPT_S: i64 = 20 * HOUR;
@@ -98,123 +125,97 @@ impl Settings {
     }
 }
 
-/// Why nothing is asked now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Wait {
-    /// The engineer switched asking off.
-    SwitchedOff,
-    /// Four dismissals in a row did.
-    DismissedOff,
-    /// The first week is silent.
-    FirstWeek,
-    /// Somebody is in the middle of an edit.
-    MidEdit,
-    /// The agent waits for an approval.
-    ApprovalPending,
-    /// Tests fail again and again.
-    FailingLoop,
-    /// Nothing came to an end.
-    NoBreakpoint,
-    /// A quiet hour.
-    QuietHours,
-    /// A check is open.
-    OneIsOpen,
-    /// The last ask was less than an hour ago.
-    TooSoon,
-    /// The day's budget is spent.
-    DayIsFull,
-    /// The week's budget is spent.
-    WeekIsFull,
-    /// No concept would gain by a check.
-    NothingToGain,
-}
-
-impl Wait {
-    /// Sentence for people.
-    pub fn text(self) -> &'static str {
-        match self {
-            Self::SwitchedOff => "Asking is switched off.",
-            Self::DismissedOff => {
-                "Asking is off after four dismissals in a row, until you turn it on."
-            }
-            Self::FirstWeek => "Nothing is asked unasked in the first week.",
-            Self::MidEdit => "An edit is under way.",
-            Self::ApprovalPending => "The agent waits for an approval.",
-            Self::FailingLoop => "Tests are failing.",
-            Self::NoBreakpoint => "Nothing has come to an end.",
-            Self::QuietHours => "These are quiet hours.",
-            Self::OneIsOpen => "A check is waiting already.",
-            Self::TooSoon => "The last check is less than an hour ago.",
-            Self::DayIsFull => "Today's checks are used up.",
-            Self::WeekIsFull => "This week's checks are used up.",
-            Self::NothingToGain => "No concept would gain by a check now.",
-        }
-    }
-}
-
-/// What to do now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Offer a check.
-    Ask(Choice),
-    /// Stay silent.
-    Wait(Wait),
-}
-
 /// Decides whether to offer a check now, and about what.
 ///
-/// `history` may be in any order; what lies more than a week back matters only
-/// for dismissals in a row.
+/// `history` is in the order in which it happened; what lies more than a week
+/// back matters only for dismissals in a row.
 pub fn decide(
     situation: &Situation,
     settings: &Settings,
     history: &[PastAsk],
     candidates: &[Candidate],
 ) -> Decision {
-    match silence(situation, settings, history) {
-        Some(wait) => Decision::Wait(wait),
-        None => match choice::choose(situation.now, history, candidates) {
-            Some(choice) => Decision::Ask(choice),
-            None => Decision::Wait(Wait::NothingToGain),
-        },
+    if let Some(wait) = silence(situation, settings, history) {
+        return Decision::Wait(wait);
+    }
+    let now = situation.now;
+    match choice::choose(now, history, candidates) {
+        Some(candidate) => Decision::Ask(Choice::of(candidate, now, situation.breakpoint)),
+        None => {
+            let free = |c: &&Candidate| choice::may_be_offered(c, now, history);
+            let free = candidates.iter().filter(free).count();
+            Decision::Wait(Wait::NothingToGain {
+                met: count(candidates.len()),
+                held: count(candidates.len() - free),
+            })
+        }
     }
 }
 
 /// The first reason to stay silent, if there is one.
 fn silence(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> Option<Wait> {
-    let load = Load::of(situation.now, situation.utc_offset_s, settings, history);
+    let now = situation.now;
+    let load = Load::of(now, situation.utc_offset_s, settings, history);
+    let silent = settings.started_at.saturating_add(SILENT_START_S);
+    let soon = load.last_at.map_or(now, |at| at.saturating_add(MIN_GAP_S));
+    let minute = situation.local_minute();
+    let quiet = settings.quiet.iter().find(|q| q.contains(minute));
+    let halved = load.halved;
     let rules = [
         (!settings.enabled, Wait::SwitchedOff),
         (load.dismissed_off, Wait::DismissedOff),
         (
-            situation.now < settings.started_at.saturating_add(SILENT_START_S),
-            Wait::FirstWeek,
+            now < silent,
+            Wait::FirstWeek {
+                days: up(silent.saturating_sub(now), DAY),
+            },
+        ),
+        (situation.approval_pending, Wait::ApprovalPending),
+        (
+            situation.failing_loop,
+            Wait::FailingLoop {
+                runs: situation.failures,
+            },
         ),
         (situation.mid_edit, Wait::MidEdit),
-        (situation.approval_pending, Wait::ApprovalPending),
-        (situation.failing_loop, Wait::FailingLoop),
         (situation.breakpoint.is_none(), Wait::NoBreakpoint),
         (
-            settings
-                .quiet
-                .iter()
-                .any(|q| q.contains(situation.local_minute())),
-            Wait::QuietHours,
+            quiet.is_some(),
+            Wait::QuietHours {
+                until_minute: quiet.map_or(0, |q| q.to_minute),
+            },
         ),
         (load.open, Wait::OneIsOpen),
         (
-            load.last_at
-                .is_some_and(|at| situation.now < at.saturating_add(MIN_GAP_S)),
-            Wait::TooSoon,
+            now < soon,
+            Wait::TooSoon {
+                minutes: up(soon.saturating_sub(now), 60),
+            },
         ),
-        (load.today >= load.day_budget, Wait::DayIsFull),
-        (load.week >= load.week_budget, Wait::WeekIsFull),
+        (
+            load.today >= load.day_budget,
+            Wait::DayIsFull {
+                of: load.day_budget,
+                halved,
+            },
+        ),
+        (
+            load.week >= load.week_budget,
+            Wait::WeekIsFull {
+                of: load.week_budget,
+                halved,
+            },
+        ),
     ];
-    rules
-        .into_iter()
-        .find(|(holds, _)| *holds)
-        .map(|(_, wait)| wait)
+    let first = rules.into_iter().find(|(holds, _)| *holds);
+    first.map(|(_, wait)| wait)
+}
+
+/// How many begun units these seconds are.
+fn up(seconds: i64, unit: i64) -> u32 {
+    u32::try_from(seconds.max(0).saturating_add(unit - 1) / unit).unwrap_or(u32::MAX)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -25,6 +25,8 @@ pub const MIX: [(Form, u32); 6] = [
 pub(super) const RIGHT_NOTES: usize = 30;
 /// Items drawn before it is said that none is left.
 const TRIES: usize = 512;
+/// Items of one form drawn before it is left out where all forms are tried.
+const FORM_TRIES: usize = 16;
 /// Options drawn before a key of another rank by length is taken.
 const LENGTH_TRIES: usize = 40;
 
@@ -128,6 +130,31 @@ impl<'a> Maker<'a> {
         fit.into_iter()
             .filter_map(|i| self.curated_item(i, draw))
             .find(|i| !used.contains(&i.address))
+    }
+
+    /// Every curated item, and one item of each other form, that are sound and not among `used`.
+    pub fn each(&self, draw: &mut Draw, used: &BTreeSet<&ItemAddress>) -> Vec<Item> {
+        let mut items: Vec<Item> = self
+            .curated
+            .iter()
+            .filter_map(|item| self.curated_item(item, draw))
+            .collect();
+        let forms = [
+            Form::Template,
+            Form::Ask,
+            Form::Spot,
+            Form::Reply,
+            Form::Complete,
+        ];
+        for form in forms {
+            let drawn = (0..FORM_TRIES).find_map(|_| {
+                self.of_form(form, draw)
+                    .filter(|item| !used.contains(&item.address))
+            });
+            items.extend(drawn);
+        }
+        items.retain(|item| !used.contains(&item.address));
+        items
     }
 
     fn of_form(&self, form: Form, draw: &mut Draw) -> Option<Item> {

@@ -30,7 +30,8 @@ pub use address::{AddressError, ItemAddress};
 pub use build::{MIX, assemble};
 pub use check::{Flaw, check};
 pub use next::{
-    CLAIM_DAYS, Picked, Pool, REPEAT_DAYS, Seen, SeenOutcome, next_from, next_item, pool,
+    CLAIM_DAYS, Picked, Pool, REPEAT_DAYS, Seen, SeenOutcome, hardest_from, next_from, next_item,
+    pool,
 };
 pub use pack::{Opened, PACK_FORMAT, PACK_MAX_BYTES, Pack, PackError};
 pub use parts::{Maker, Part, Parts, Role, parts};

@@ -138,6 +138,59 @@ pub fn next_from(
     }
 }
 
+/// Takes the hardest item that a concept has left, by the rules of [`next_from`] for what may be
+/// asked: for an engineer who says “I know this”.
+///
+/// Of items equally hard, those that have the engineer predict or debug come first, then those made
+/// ahead, the best first. The same arguments give the same item.
+///
+/// # Errors
+/// Those of [`next_item`].
+pub fn hardest_from(
+    items: &[Item],
+    catalogue: &Catalogue,
+    concept: &Slug,
+    seen: &[Seen],
+    now: i64,
+    seed: u64,
+) -> Result<Picked, Error> {
+    let entry = askable(catalogue, concept)?;
+    let past = Past::of(concept, seen, now);
+    let made = items.iter().filter(|item| {
+        item.concept == *concept
+            && past.is_open(&item.aspect)
+            && !past.used.contains(&item.address)
+            && check_in(entry, item).is_ok()
+    });
+    let mut all: Vec<Picked> = made
+        .map(|item| Picked {
+            item: item.clone(),
+            made: true,
+        })
+        .collect();
+    // What can be drawn here, one aspect after the other, and every curated item and template.
+    let open = |a: &&Aspect| !a.retired && past.is_open(&a.id);
+    for aspect in entry.aspects.iter().filter(open) {
+        let maker = Maker::new(catalogue, entry, seed, |id| id == aspect.id);
+        let mut draw = Draw::new(catalogue.version(), concept.as_str(), seed);
+        let drawn = maker.each(&mut draw, &past.used);
+        all.extend(drawn.into_iter().map(|item| Picked { item, made: false }));
+    }
+    let tried = |item: &Item| matches!(item.task, Some(ItemKind::Predict | ItemKind::Bug));
+    // Of equals the last one wins, so the order is turned round.
+    let hardest = all
+        .into_iter()
+        .rev()
+        .max_by_key(|picked| (picked.item.difficulty, tried(&picked.item)));
+    match hardest {
+        Some(picked) => Ok(picked),
+        // It says until when nothing is left.
+        None => {
+            next_item(catalogue, concept, seen, now, seed).map(|item| Picked { item, made: false })
+        }
+    }
+}
+
 /// What was seen of one concept.
 struct Past<'a> {
     seen: Vec<&'a Seen>,
