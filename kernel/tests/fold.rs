@@ -201,8 +201,6 @@ fn referee(all: &[Row]) -> BTreeMap<Slug, (State, u32, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500), ..ProptestConfig::default() })]
-
     #[test]
     fn however_rows_arrive_every_replica_folds_to_the_same_bytes(
         streams in streams(),

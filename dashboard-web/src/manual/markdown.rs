@@ -444,7 +444,8 @@ impl Writer<'_> {
         if image.alt.trim().is_empty() {
             self.problem(format!("the image {} is described by no word", image.to));
         }
-        let size = png_size(bytes).map_or(String::new(), |(width, height)| {
+        let size = png_size(bytes).or_else(|| svg_size(bytes));
+        let size = size.map_or(String::new(), |(width, height)| {
             format!(" width=\"{width}\" height=\"{height}\"")
         });
         let href = assets::href(name);
@@ -537,6 +538,17 @@ fn png_size(bytes: &[u8]) -> Option<(u32, u32)> {
     bytes
         .starts_with(b"\x89PNG\r\n\x1a\n")
         .then(|| Some((number(16)?, number(20)?)))?
+}
+
+/// Width and height of an SVG whose first tag gives both in whole pixels. Source: SVG 2, section 8.
+fn svg_size(bytes: &[u8]) -> Option<(u32, u32)> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (tag, _) = text.split_once("<svg")?.1.split_once('>')?;
+    let number = |name: &str| {
+        let (value, _) = tag.split_once(name)?.1.split_once('"')?;
+        value.parse().ok()
+    };
+    Some((number(" width=\"")?, number(" height=\"")?))
 }
 
 #[cfg(test)]

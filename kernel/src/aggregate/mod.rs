@@ -12,7 +12,7 @@ mod retention;
 pub use publish::{
     Band, Basis, Precision, Published, Retention, Row, Rules, Snapshot, Withheld, publish,
 };
-pub use retention::{Estimate, Probes, estimate};
+pub use retention::{Calibration, Chances, Estimate, Probes};
 
 use crate::delta::{Observation, Outcome, State};
 use crate::evidence::Pair;
@@ -71,9 +71,9 @@ pub struct Cell {
     pub demonstrated: u32,
     /// Of these, retained.
     pub retained: u32,
-    /// Σ of the modelled chance to know it 30 days after the last pass, in millionths.
-    pub r30_micro: u64,
-    /// Latest probes, one a subject.
+    /// Of those in `demonstrated`, the modelled chances to know it 30 days after the last pass.
+    pub known: Chances,
+    /// Latest probes of the last 180 days, at most one a subject.
     pub probes: Probes,
 }
 
@@ -85,7 +85,7 @@ impl Cell {
         self.changed += other.changed;
         self.demonstrated += other.demonstrated;
         self.retained += other.retained;
-        self.r30_micro += other.r30_micro;
+        self.known.merge(&other.known);
         self.probes.merge(&other.probes);
     }
 }
@@ -187,22 +187,25 @@ impl Plan {
             let until = pair.answers.iter().position(|counted| counted.at > pass.at);
             let answers = &pair.answers[..until.unwrap_or(pair.answers.len())];
             let r30 = Memory::after(answers).map_or(0.0, |memory| memory.after_days(HORIZON_DAYS));
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a chance in millionths"
-            )]
-            let micro = (r30 * 1e6).round() as u64;
-            cell.r30_micro = micro;
+            cell.known.add(r30);
         }
         let probe = pairs
             .iter()
-            .flat_map(|pair| &pair.answers)
-            .filter(|counted| counted.answer.probe && now - counted.at.unix() <= PROBES_WITHIN_S)
-            .max_by_key(|counted| counted.at);
-        if let Some(probe) = probe {
-            cell.probes
-                .add(probe.answer.kind, probe.answer.outcome == Outcome::Pass);
+            .flat_map(|pair| {
+                pair.answers
+                    .iter()
+                    .enumerate()
+                    .map(|answer| (*pair, answer))
+            })
+            .filter(|(_, (_, it))| it.answer.probe && now - it.at.unix() <= PROBES_WITHIN_S)
+            .max_by_key(|(_, (_, counted))| counted.at);
+        if let Some((pair, (at, probe))) = probe {
+            // A probe asks whether an answer lasted; one without an answer before says nothing.
+            if let Some(memory) = Memory::after(&pair.answers[..at]) {
+                let passed = probe.answer.outcome == Outcome::Pass;
+                let modelled = memory.retrievability(probe.at.unix());
+                cell.probes.add(probe.answer.kind, modelled, passed);
+            }
         }
         cell
     }

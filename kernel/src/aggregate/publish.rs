@@ -1,6 +1,6 @@
 //! From cells to what is published: floor, bands, the change rule.
 
-use super::{CHANGED_FLOOR, COUNTED_FLOOR, Cell, FLOOR, Plan, estimate};
+use super::{CHANGED_FLOOR, COUNTED_FLOOR, Calibration, Cell, FLOOR, Plan};
 use crate::ids::{Hour, Slug};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,6 +15,18 @@ pub enum Basis {
     Blended,
     /// Fewer than 5 probes: an estimate of the model.
     Modelled,
+}
+
+impl Basis {
+    /// What a value with so many probes rests on.
+    #[must_use]
+    pub const fn of(probes: u32) -> Self {
+        match probes {
+            0..=4 => Self::Modelled,
+            5..=19 => Self::Blended,
+            _ => Self::Observed,
+        }
+    }
 }
 
 /// How exactly a value may be said.
@@ -158,6 +170,8 @@ pub fn publish(
             met,
         };
     }
+    // From what may be shown, and nothing else: what fewer met adds to no figure.
+    let calibration = Calibration::fit(visible.iter().map(|(_, cell)| &cell.probes));
     let needs: Vec<f64> = visible
         .iter()
         .map(|(slug, cell)| need(cell, risk(slug)))
@@ -168,8 +182,8 @@ pub fn publish(
         .zip(&needs)
         .map(|(&(slug, cell), need)| {
             let (says, set_at, exposed) = match before.get(slug) {
-                None => (say(cell, floor), as_of, cell.exposed),
-                Some(old) => say_again(cell, old, floor, as_of),
+                None => (say(cell, floor, &calibration), as_of, cell.exposed),
+                Some(old) => say_again(cell, old, floor, as_of, &calibration),
             };
             let folded_in = plan
                 .rolled_up
@@ -209,18 +223,13 @@ fn band(need: f64, most: f64) -> Band {
 }
 
 /// What a cell says by itself.
-fn say(cell: &Cell, floor: u32) -> Published {
+fn say(cell: &Cell, floor: u32, calibration: &Calibration) -> Published {
     if cell.demonstrated < floor {
         return Published::Withheld(Withheld::Few);
     }
     let rest = cell.demonstrated - cell.retained;
     let may = |n: u32| n == 0 || n >= floor;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "millionths of a few million people"
-    )]
-    let modelled = cell.r30_micro as f64 / 1e6 / f64::from(cell.demonstrated);
-    let found = estimate(modelled, &cell.probes);
+    let found = calibration.estimate(&cell.known, &cell.probes);
     let (count, passed) = (cell.probes.count(), cell.probes.passed());
     let precision = if count > 0 && passed == count && found.value >= 0.9 {
         Precision::AtLeast90
@@ -243,13 +252,19 @@ fn say(cell: &Cell, floor: u32) -> Published {
 }
 
 /// What a cell says that said something before.
-fn say_again(cell: &Cell, old: &Row, floor: u32, as_of: Hour) -> (Published, Hour, u32) {
+fn say_again(
+    cell: &Cell,
+    old: &Row,
+    floor: u32,
+    as_of: Hour,
+    calibration: &Calibration,
+) -> (Published, Hour, u32) {
     if cell.changed >= CHANGED_FLOOR {
-        return (say(cell, floor), as_of, cell.exposed);
+        return (say(cell, floor, calibration), as_of, cell.exposed);
     }
     let somebody_left = cell.exposed_before < old.exposed;
     let says = if somebody_left {
-        either(old.says, say(cell, floor))
+        either(old.says, say(cell, floor, calibration))
     } else {
         old.says
     };

@@ -223,3 +223,72 @@ fn parts_add_up_to_the_whole() {
     parts.merge(&count(&people[5..]));
     assert_eq!(parts, count(&people));
 }
+
+/// Pairs of somebody who was shown as demonstrated and then probed after 30 days.
+fn probed(name: &str, passed: bool) -> BTreeMap<Slug, Pair> {
+    let mut all = pairs(&[(name, &[MONDAY - 60])]);
+    let pair = all.get_mut(&slug(name)).unwrap();
+    pair.observe(&Evidence {
+        concept: slug(name),
+        observed: Observation::Answer(Answer {
+            outcome: if passed { Outcome::Pass } else { Outcome::Fail },
+            kind: AnswerKind::Typed,
+            probe: true,
+        }),
+        from: State::Unknown,
+        to: State::Unknown,
+        at: hour(MONDAY - 30),
+    });
+    all
+}
+
+fn retention(snapshot: &Snapshot, concept: &str) -> Retention {
+    match says(snapshot, concept) {
+        Some(Published::Figures { retention, .. }) => retention,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn probes_move_their_concept_and_others_with_it() {
+    let mut unprobed = vec![pairs(&[("xyz", &[MONDAY - 60])]); 12];
+    unprobed.extend(vec![pairs(&[("abc", &[MONDAY - 60])]); 12]);
+    let before = snapshot(&unprobed, &[]);
+    let mut people = unprobed.clone();
+    people.extend((0..40).map(|n| probed("abc", n < 10)));
+    let after = snapshot(&people, &[]);
+    let moved = |concept| retention(&after, concept).value - retention(&before, concept).value;
+    assert!(moved("abc") < -0.1, "{}", moved("abc"));
+    assert!(
+        moved("xyz") < -0.05,
+        "the model is off alike: {}",
+        moved("xyz")
+    );
+    assert_eq!(retention(&after, "abc").basis, Basis::Observed);
+    assert_eq!(retention(&after, "xyz").basis, Basis::Modelled);
+    let width = |of: Retention| of.hi - of.lo;
+    assert!(width(retention(&after, "abc")) < width(retention(&after, "xyz")));
+}
+
+#[test]
+fn probes_of_what_too_few_met_move_no_figure() {
+    let people = vec![pairs(&[("xyz", &[MONDAY - 60])]); 12];
+    let mut more = people.clone();
+    more.extend((0..4).map(|_| probed("rare", false)));
+    let (alone, beside) = (snapshot(&people, &[]), snapshot(&more, &[]));
+    assert_eq!(retention(&alone, "xyz"), retention(&beside, "xyz"));
+}
+
+#[test]
+fn a_probe_without_an_answer_before_it_says_nothing() {
+    let mut people = vec![pairs(&[("abc", &[MONDAY - 60])]); 12];
+    let honest = snapshot(&people, &[]);
+    for person in people.iter_mut().take(5) {
+        let pair = person.get_mut(&slug("abc")).unwrap();
+        pair.answers[0].answer.probe = true;
+    }
+    assert_eq!(
+        retention(&honest, "abc"),
+        retention(&snapshot(&people, &[]), "abc")
+    );
+}

@@ -105,3 +105,14 @@ fn a_png_says_its_size() {
     assert_eq!(png_size(head), Some((1280, 900)));
     assert_eq!(png_size(b"GIF89a"), None);
 }
+
+#[test]
+fn an_svg_says_its_size() {
+    let head = b"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"330\">\n<rect width=\"9\"/>";
+    assert_eq!(svg_size(head), Some((760, 330)));
+    assert_eq!(
+        svg_size(b"<svg viewBox=\"0 0 9 9\"><rect width=\"9\" height=\"9\"/></svg>"),
+        None
+    );
+    assert_eq!(svg_size(b"\xff<svg"), None);
+}
