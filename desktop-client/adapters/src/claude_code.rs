@@ -1,13 +1,17 @@
 //! Claude Code's hooks (recorded: 2.1). One payload is one JSON object; `hook_event_name` says what.
+//!
+//! A plan comes as tasks, one event for each that is made or done; the reader keeps the open ones of
+//! each session. Older versions write a whole list (`TodoWrite`), plan mode a text (`ExitPlanMode`).
 
-use super::{Read, file_name, mend::mend, shown};
+use super::remember::Remembered;
+use super::{Read, file_name, id, json, plan, shown, text, tool_unknown};
 use kernel::event::{Act, Event, Harness, Origin, Ran};
 use kernel::tagging::SourceChange;
 use serde_json::Value;
 use std::time::Duration;
 
 /// Tools that change nothing and run nothing.
-const QUIET_TOOLS: [&str; 22] = [
+const QUIET_TOOLS: [&str; 21] = [
     "Read",
     "Glob",
     "Grep",
@@ -19,7 +23,6 @@ const QUIET_TOOLS: [&str; 22] = [
     "TaskList",
     "TaskOutput",
     "TaskStop",
-    "TodoWrite",
     "TodoRead",
     "WebFetch",
     "WebSearch",
@@ -28,11 +31,11 @@ const QUIET_TOOLS: [&str; 22] = [
     "Skill",
     "BashOutput",
     "KillShell",
-    "ExitPlanMode",
+    "EnterPlanMode",
     "AskUserQuestion",
 ];
 /// Events that say nothing which is not said elsewhere.
-const QUIET_EVENTS: [&str; 15] = [
+const QUIET_EVENTS: [&str; 13] = [
     "PreToolUse",
     "PostToolBatch",
     "MessageDisplay",
@@ -41,8 +44,6 @@ const QUIET_EVENTS: [&str; 15] = [
     "SubagentStop",
     "PreCompact",
     "PostCompact",
-    "TaskCreated",
-    "TaskCompleted",
     "FileChanged",
     "InstructionsLoaded",
     "ConfigChange",
@@ -52,71 +53,117 @@ const QUIET_EVENTS: [&str; 15] = [
 /// How long the lines of one change may be compared.
 const COMPARE: Duration = Duration::from_millis(200);
 
-/// Reads a payload; `cut` if more was said than was kept.
-pub fn read(payload: &[u8], cut: bool) -> Read {
-    let whole = serde_json::from_slice::<Value>(payload);
-    let (value, cut) = match whole {
-        Ok(value) => (value, cut),
-        Err(_) => {
-            let mended = mend(payload).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            let Some(value) = mended else {
-                return Read::Unreadable;
-            };
-            (value, true)
-        }
-    };
-    let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let Some(name) = text("hook_event_name") else {
-        return if cut {
-            Read::Unreadable
-        } else {
-            Read::Unknown("no event name".to_owned())
-        };
-    };
-    let act = match name {
-        "SessionStart" => Act::SessionBegan,
-        "SessionEnd" => Act::SessionEnded,
-        "UserPromptSubmit" => Act::TurnBegan,
-        "Stop" => {
-            let goes_on = value
-                .get("stop_hook_active")
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
-            let tasks = value.get("background_tasks").and_then(Value::as_array);
-            if goes_on || tasks.is_some_and(|tasks| !tasks.is_empty()) {
-                return Read::Ignored;
-            }
-            Act::TurnEnded
-        }
-        "PermissionRequest" => Act::ApprovalAsked,
-        "PostToolUse" => match used(&value) {
-            Some(act) => act,
-            None => return unused(&value),
-        },
-        "PostToolUseFailure" => match failed(&value) {
-            Some(act) => act,
-            None => return unused(&value),
-        },
-        quiet if QUIET_EVENTS.contains(&quiet) => return Read::Ignored,
-        other => return Read::Unknown(shown(other)),
-    };
-    let origin = Origin {
-        harness: Harness::ClaudeCode,
-        session: text("session_id").unwrap_or_default().to_owned(),
-        turn: text("prompt_id").map(str::to_owned),
-        call: text("tool_use_id").map(str::to_owned),
-    };
-    Read::Event(Event {
-        cut,
-        ..Event::new(origin, act)
-    })
+/// Most open tasks of a session that are kept.
+const TASKS: usize = 200;
+
+/// The open tasks of the sessions that were heard of, each with its id, in the order made.
+#[derive(Debug, Default)]
+pub struct Sessions(Remembered<Vec<Task>>);
+
+/// A task that was made and is not done.
+struct Task {
+    id: String,
+    text: String,
 }
 
-fn unused(value: &Value) -> Read {
-    match value.get("tool_name").and_then(Value::as_str) {
+/// The id alone: a plan may not end up in a log.
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sessions {
+    /// Reads a payload; `cut` if more was said than was kept.
+    pub fn read(&mut self, payload: &[u8], cut: bool) -> Read {
+        let Some((value, cut)) = json(payload, cut) else {
+            return Read::Unreadable;
+        };
+        let Some(name) = text(&value, "hook_event_name") else {
+            return if cut {
+                Read::Unreadable
+            } else {
+                Read::Unknown("no event name".to_owned())
+            };
+        };
+        let session = id(&value, "session_id").unwrap_or_default();
+        let act = match name {
+            "SessionStart" => Act::SessionBegan,
+            "SessionEnd" => {
+                self.0.forget(&session);
+                Act::SessionEnded
+            }
+            "UserPromptSubmit" => Act::TurnBegan,
+            "Stop" => {
+                let goes_on = value
+                    .get("stop_hook_active")
+                    .and_then(Value::as_bool)
+                    .unwrap_or(false);
+                let tasks = value.get("background_tasks").and_then(Value::as_array);
+                if goes_on || tasks.is_some_and(|tasks| !tasks.is_empty()) {
+                    return Read::Ignored;
+                }
+                Act::TurnEnded
+            }
+            "PermissionRequest" => Act::ApprovalAsked,
+            "TaskCreated" | "TaskCompleted" => {
+                let Some(task) = id(&value, "task_id") else {
+                    return match () {
+                        () if cut => Read::Unreadable,
+                        () => Read::Unknown("task without id".to_owned()),
+                    };
+                };
+                let open = self.0.of(&session);
+                let known = open.iter().position(|known| known.id == task);
+                if let Some(known) = known {
+                    open.remove(known);
+                } else if name == "TaskCompleted" {
+                    // Made before this reader began: what else is open is not known either.
+                    return Read::Ignored;
+                }
+                if name == "TaskCreated" && open.len() < TASKS {
+                    let subject = text(&value, "task_subject").unwrap_or_default();
+                    let about = text(&value, "task_description").unwrap_or_default();
+                    let text = format!("{subject}\n{about}");
+                    open.push(Task { id: task, text });
+                }
+                Act::Planned(plan::bounded(open.iter().map(|task| task.text.as_str())))
+            }
+            "PostToolUse" => match used(&value) {
+                Some(act) => act,
+                None => return unused(&value, cut),
+            },
+            "PostToolUseFailure" => match failed(&value) {
+                Some(act) => act,
+                None => return unused(&value, cut),
+            },
+            quiet if QUIET_EVENTS.contains(&quiet) => return Read::Ignored,
+            other => return Read::Unknown(shown(other)),
+        };
+        let origin = Origin {
+            harness: Harness::ClaudeCode,
+            session,
+            turn: id(&value, "prompt_id"),
+            call: id(&value, "tool_use_id"),
+        };
+        Read::Event(Event {
+            cut,
+            ..Event::new(origin, act)
+        })
+    }
+}
+
+fn unused(value: &Value, cut: bool) -> Read {
+    match text(value, "tool_name") {
         Some(tool) if QUIET_TOOLS.contains(&tool) || tool.starts_with("mcp__") => Read::Ignored,
-        Some(tool) => Read::Unknown(format!("tool {}", shown(tool))),
-        None => Read::Unreadable,
+        // Cut before what it did.
+        Some("Write" | "Edit" | "MultiEdit" | "NotebookEdit" | "Bash") | None if cut => {
+            Read::Unreadable
+        }
+        Some(tool) => tool_unknown(tool),
+        None => Read::Unknown("no tool name".to_owned()),
     }
 }
 
@@ -147,6 +194,12 @@ fn used(value: &Value) -> Option<Act> {
                 command,
                 passed: Some(true),
             }))
+        }
+        "TodoWrite" => plan::open_steps(input.get("todos")?, "content").map(Act::Planned),
+        "ExitPlanMode" => {
+            // What the engineer changed at the approval stands in the response alone.
+            let plan = text(response, "plan").or_else(|| text(input, "plan"))?;
+            Some(Act::Planned(plan::steps_of_text(plan)))
         }
         _ => None,
     }
@@ -232,15 +285,8 @@ fn edited(input: &Value, response: &Value) -> Option<SourceChange> {
         Some((before, after)) => added(&file, before, after),
         // The file is not known: the new text without the lines that stood in the old one.
         None => {
-            let mut fresh = String::new();
-            for (old, new, _) in &edits {
-                let stood: std::collections::HashSet<&str> = old.lines().collect();
-                for line in new.lines().filter(|line| !stood.contains(line)) {
-                    fresh.push_str(line);
-                    fresh.push('\n');
-                }
-            }
-            SourceChange::fragment(file.clone(), &fresh)
+            let edits: Vec<(&str, &str)> = edits.iter().map(|(old, new, _)| (*old, *new)).collect();
+            super::fresh_lines(file, &edits)
         }
     };
     (!edits.is_empty()).then_some(source)
@@ -266,60 +312,18 @@ fn added(file: &str, before: &str, after: String) -> SourceChange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::brief;
     use serde_json::json;
 
     const FIRST: &str = include_str!("../../../tests/captures/claude-code/hooks.jsonl");
     const PAYMENTS: &str = include_str!("../../../tests/captures/claude-code-payments/hooks.jsonl");
 
+    fn read(payload: &[u8], cut: bool) -> Read {
+        Sessions::default().read(payload, cut)
+    }
+
     fn said(value: &Value) -> Read {
         read(value.to_string().as_bytes(), false)
-    }
-
-    fn brief(read: &Read) -> String {
-        match read {
-            Read::Ignored => "-".into(),
-            Read::Unknown(name) => format!("?{name}"),
-            Read::Unreadable => "!".into(),
-            Read::Event(event) => match &event.act {
-                Act::Changed(changes) => {
-                    let files: Vec<_> = changes.iter().map(SourceChange::file_name).collect();
-                    format!("changed {}", files.join(" "))
-                }
-                Act::Ran(ran) => format!("ran {:?} {}", ran.tests(), ran.commits()),
-                other => format!("{other:?}"),
-            },
-        }
-    }
-
-    fn session(lines: &str) -> Vec<String> {
-        let all = lines
-            .lines()
-            .map(|line| brief(&read(line.as_bytes(), false)));
-        all.filter(|brief| brief != "-").collect()
-    }
-
-    #[test]
-    fn the_recorded_sessions_are_understood_whole() {
-        assert_eq!(
-            session(FIRST),
-            [
-                "SessionBegan",
-                "TurnBegan",
-                "changed limiter.py",
-                "changed limiter.py",
-                "ran None false",
-                "TurnEnded",
-                "SessionEnded"
-            ]
-        );
-        let payments = session(PAYMENTS);
-        assert!(
-            payments.iter().all(|brief| !brief.starts_with(['?', '!'])),
-            "{payments:?}"
-        );
-        assert!(payments.contains(&"ran Some(false) false".to_owned()));
-        assert!(payments.contains(&"ran Some(true) false".to_owned()));
-        assert!(payments.contains(&"ran None true".to_owned()));
     }
 
     #[test]
@@ -391,5 +395,42 @@ mod tests {
         let tool =
             json!({"hook_event_name": "PostToolUse", "tool_name": "Teleport", "tool_input": {}});
         assert_eq!(brief(&said(&tool)), "?tool Teleport");
+    }
+
+    #[test]
+    fn tasks_are_a_plan_until_they_are_done() {
+        let mut sessions = Sessions::default();
+        let mut task = |event: &str, id: &str| {
+            let value = json!({"hook_event_name": event, "session_id": "s", "task_id": id,
+                "task_subject": format!("Subject {id}"), "task_description": "with a lock"});
+            match sessions.read(value.to_string().as_bytes(), false) {
+                Read::Event(event) => match event.act {
+                    Act::Planned(steps) => steps,
+                    other => panic!("{other:?}"),
+                },
+                other => vec![format!("{other:?}")],
+            }
+        };
+        assert_eq!(task("TaskCreated", "1"), ["Subject 1\nwith a lock"]);
+        assert_eq!(task("TaskCreated", "2").len(), 2);
+        assert_eq!(task("TaskCompleted", "1"), ["Subject 2\nwith a lock"]);
+        assert_eq!(task("TaskCompleted", "2"), [""; 0]);
+        assert_eq!(task("TaskCompleted", "9"), ["Ignored"]);
+    }
+
+    #[test]
+    fn a_list_and_a_written_plan_are_plans() {
+        let used = |tool: &str, input: Value| json!({"hook_event_name": "PostToolUse", "session_id": "s", "tool_name": tool, "tool_input": input});
+        let list = used(
+            "TodoWrite",
+            json!({"todos": [{"content": "a", "status": "completed", "activeForm": "A"},
+            {"content": "b", "status": "pending", "activeForm": "B"}]}),
+        );
+        assert_eq!(brief(&said(&list)), "planned 1");
+        let plan = used(
+            "ExitPlanMode",
+            json!({"plan": "# Lock\n\n1. Take a lock\n2. Test it"}),
+        );
+        assert_eq!(brief(&said(&plan)), "planned 2");
     }
 }
