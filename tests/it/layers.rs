@@ -10,7 +10,8 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("kernel", &[]),
     ("local-model", &["kernel"]),
-    ("model-engine", &["local-model"]),
+    ("sentences", &["kernel", "local-model"]),
+    ("model-engine", &["local-model", "sentences"]),
     ("dashboard-web", &["kernel"]),
     ("audit-log", &[]),
     ("bundle-manifest", &[]),
@@ -34,7 +35,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("adapters", &["kernel"]),
-    ("desktop-client", &["kernel", "adapters"]),
+    (
+        "desktop-client",
+        &["kernel", "adapters", "local-model", "sentences"],
+    ),
     ("installer", &["bundle-manifest"]),
 ];
 

@@ -134,5 +134,6 @@ fn sentences(folder: &str, threads: u32) -> Result<Measured, String> {
         .map(|i| format!("Lock {i} is held until the session ends, not longer."))
         .collect();
     let (found, seconds) = timed(|| loaded.embed(&texts));
-    Ok(found.map(|all| (u32::try_from(all.len()).unwrap_or(u32::MAX), seconds)))
+    let texts = found.map_err(|e| e.words())?.len();
+    Ok(Ok((u32::try_from(texts).unwrap_or(u32::MAX), seconds)))
 }

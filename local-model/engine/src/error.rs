@@ -1,4 +1,4 @@
-//! Why an engine did not answer a job.
+//! Why an engine did not answer a job. What the sentence model fails at is `sentences::Error`.
 
 /// The worker goes on after each of these; the server is told the words.
 #[derive(Debug, thiserror::Error)]
@@ -34,17 +34,6 @@ pub enum EngineError {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// candle failed.
-    #[error("candle could not {doing}")]
-    Tensors {
-        /// What it was about to do.
-        doing: &'static str,
-        /// What it said.
-        source: candle_core::Error,
-    },
-    /// The tokenizer failed.
-    #[error("a text could not be split into tokens")]
-    Tokens(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl EngineError {
@@ -57,8 +46,6 @@ impl EngineError {
             Self::NoTokens(_) => "L032",
             Self::NotANumber(_) => "L033",
             Self::Native { .. } => "L034",
-            Self::Tensors { .. } => "L035",
-            Self::Tokens(_) => "L036",
             Self::NoBeginning => "L037",
         }
     }

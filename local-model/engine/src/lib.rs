@@ -1,4 +1,5 @@
-//! The engines: llama.cpp for language models, candle for sentences; and the worker's main.
+//! The engines: llama.cpp for language models, candle (crate `sentences`) for sentences; and the
+//! worker's main.
 //!
 //! Only the binary links this crate, and only as `model-worker` runs it: native code is never called
 //! in the process that serves. Files are judged by `local_model` before llama.cpp sees them, and
@@ -7,11 +8,9 @@
 //! Invariant: what a job answers depends on the job alone, not on the jobs before it.
 //! Elsewhere: frames, sandbox and loop are `local_model::worker`.
 
-mod bert;
 mod error;
 mod llama;
 mod logs;
-mod sentences;
 
 pub use error::EngineError;
 pub use llama::Llama;
