@@ -4,20 +4,23 @@ use crate::agent;
 use crate::edges::{self, Machine};
 use crate::enrol;
 use crate::error::{Error, Result};
+use crate::forget;
 use crate::home::Home;
+use crate::likeness;
 use crate::quiz::{self, Answer, Screen, plain, tui};
+use crate::replay;
 use crate::report;
 use crate::setup;
-use crate::store::{Store, fresh_stream};
+use crate::store::Store;
 use crate::sync;
-use crate::words::{self, count};
+use crate::tag;
+use crate::why;
+use crate::wishes;
+use crate::words::count;
 use crate::world::World;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kernel::catalogue::Catalogue;
-use kernel::delta::{Retract, Scope};
 use kernel::ids::Slug;
-use kernel::sync::client;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,6 +67,78 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Show which concepts a change meets, line by line and by which rule. Changes nothing.
+    Tag {
+        /// A file with a diff, a commit, A..B for what lies between two, or - for standard input.
+        #[arg(value_name = "FILE|COMMIT", required_unless_present = "plan")]
+        what: Option<String>,
+        /// The steps of a plan instead, one a line; - for standard input.
+        #[arg(long, value_name = "TEXT|-", conflicts_with = "what")]
+        plan: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say why something was asked lately, or was not; or all that is known here of one concept.
+    Why {
+        /// A concept's slug.
+        concept: Option<String>,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that a tag was wrong: the rule that made it rests on this machine.
+    Wrong {
+        /// The concept's slug.
+        #[arg(required_unless_present = "list")]
+        concept: Option<String>,
+        /// The rule; the ones that tagged last, if left out.
+        #[arg(long, value_name = "ID")]
+        rule: Option<String>,
+        /// Let the rules work again.
+        #[arg(long)]
+        undo: bool,
+        /// Show which rules rest.
+        #[arg(long, conflicts_with_all = ["concept", "rule", "undo"])]
+        list: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Neither note nor ask a concept, with all below it, or a domain such as pg.
+    Mute {
+        /// A concept's slug, or a domain.
+        #[arg(required_unless_present = "list", value_name = "CONCEPT|DOMAIN")]
+        what: Option<String>,
+        /// Show what is muted.
+        #[arg(long, conflicts_with = "what")]
+        list: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take a mute back.
+    Unmute {
+        /// What was muted.
+        #[arg(value_name = "CONCEPT|DOMAIN")]
+        what: String,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say that you know a concept: two harder checks, then quiet for six months.
+    Know {
+        /// The concept's slug.
+        #[arg(required_unless_present = "list")]
+        concept: Option<String>,
+        /// Take it back.
+        #[arg(long)]
+        undo: bool,
+        /// Show what you said to know.
+        #[arg(long, conflicts_with_all = ["concept", "undo"])]
+        list: bool,
+        #[arg(long)]
+        json: bool,
+    },
+    /// Turn asking unasked on or off; `quiz` works either way.
+    Asking { turn: Turn },
+    /// Show what this program would make of recorded sessions: what it would tag, ask, and when.
+    Replay(Replay),
     /// Put this program's hook into a harness's settings, or take it out.
     Setup {
         harness: Harness,
@@ -106,13 +181,44 @@ struct Quiz {
     /// Show the check and take no answer; it waits.
     #[arg(long, conflicts_with = "answer")]
     show: bool,
-    /// Answer with 1-4, n for "not sure" or l for "later".
+    /// Answer with 1-4, n for "not sure", l for "later" or d for "not interested".
     #[arg(long, value_name = "N")]
     answer: Option<String>,
     /// A check on this concept.
     #[arg(long, value_name = "SLUG")]
     concept: Option<String>,
     /// As JSON; with --show or --answer.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Turn {
+    On,
+    Off,
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// Files of recorded sessions, one JSON object a line, in the order in which they happened.
+    #[arg(required = true, value_name = "SESSION")]
+    sessions: Vec<PathBuf>,
+    /// Whose sessions they are: claude-code, codex, opencode, t3code; by the folder's name if left out.
+    #[arg(long)]
+    harness: Option<String>,
+    /// The day of the first session, on which the program is new. If left out, it is a Monday whose
+    /// silent first week has passed.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    began: Option<String>,
+    /// How checks are answered; if left out they are not, and one that waits holds back the next.
+    #[arg(long)]
+    answers: Option<replay::Answers>,
+    /// Which random numbers are drawn.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Show every payload, not those alone that meet a concept or decide something.
+    #[arg(long)]
+    all: bool,
     #[arg(long)]
     json: bool,
 }
@@ -142,8 +248,21 @@ pub fn run() -> ExitCode {
 }
 
 fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<()> {
+    // These two need no folder, and touch none.
+    let command = match command {
+        Command::Tag { what, plan, json } => {
+            let told = match plan {
+                Some(plan) => likeness::told(world, &plan, json)?,
+                None => tagged(world, &what.unwrap_or_default(), json)?,
+            };
+            return say(out, &told);
+        }
+        Command::Replay(wish) => return replayed(world, &wish, out),
+        command => command,
+    };
     let home = Home::find(world)?;
     match command {
+        Command::Tag { .. } | Command::Replay(_) => Ok(()),
         // `main` took it before; here it is for the help text alone.
         Command::Hook { .. } => Ok(()),
         Command::Agent { .. } => {
@@ -174,7 +293,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
                 if json {
                     Ok(lines(&report::graph_json(txn)?))
                 } else {
-                    report::graph_text(txn)
+                    report::graph_text(txn, world.now())
                 }
             })?;
             say(out, &text)
@@ -200,6 +319,67 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             }
             let text = store.read(report::leaves_text)?;
             say(out, &text)
+        }
+        Command::Why { concept, json } => {
+            let mut store = Store::open(&home)?;
+            agent::run(world, &home, &mut store)?;
+            let (text, value) = store.write(|txn| match &concept {
+                None => why::lately(world, txn).map(|lately| (lately.text(), lately.json())),
+                Some(concept) => why::of(world, txn, concept).map(|of| (of.text(), of.json())),
+            })?;
+            say(out, &if json { lines(&value) } else { text })
+        }
+        Command::Wrong {
+            concept,
+            rule,
+            undo,
+            list: _,
+            json,
+        } => wished(world, &home, json, out, |store| match concept {
+            None => store.read(|txn| wishes::resting(txn)),
+            Some(concept) => {
+                let wish = wishes::Wrong {
+                    concept,
+                    rule,
+                    undo,
+                };
+                wishes::wrong(world, store, &wish)
+            }
+        }),
+        Command::Mute {
+            what,
+            list: _,
+            json,
+        } => wished(world, &home, json, out, |store| match what {
+            None => store.read(|txn| wishes::mutes(txn)),
+            Some(what) => wishes::mute(world, store, &wishes::Muting { what }),
+        }),
+        Command::Unmute { what, json } => wished(world, &home, json, out, |store| {
+            wishes::unmute(store, &wishes::Muting { what })
+        }),
+        Command::Know {
+            concept,
+            undo,
+            list: _,
+            json,
+        } => wished(world, &home, json, out, |store| match concept {
+            None => store.read(|txn| wishes::claims(txn, world.now())),
+            Some(concept) => wishes::know(world, store, &wishes::Know { concept, undo }),
+        }),
+        Command::Asking { turn } => {
+            let mut store = Store::open(&home)?;
+            store.write(|txn| txn.set_asking(turn == Turn::On, world.now()))?;
+            say(
+                out,
+                match turn {
+                    Turn::On => {
+                        "Checks are offered again; those that you waved away before are forgotten.\n"
+                    }
+                    Turn::Off => {
+                        "Nothing is asked unasked any more. `aiworklab quiz` still gives a check.\n"
+                    }
+                },
+            )
         }
         Command::Setup {
             harness: Harness::ClaudeCode,
@@ -229,11 +409,53 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             };
             enrol::enrol(world, &home, &mut store, &wish, out)
         }
-        Command::Forget { what, yes } => forget(world, &home, &what, yes, out),
+        Command::Forget { what, yes } => forget::command(world, &home, &what, yes, out),
     }
 }
 
-fn say(out: &mut dyn Write, text: &str) -> Result<()> {
+/// Reads the spool, so that the engineer's word covers what was met up to now, and takes it.
+fn wished(
+    world: &dyn World,
+    home: &Home,
+    json: bool,
+    out: &mut dyn Write,
+    wish: impl FnOnce(&mut Store) -> Result<wishes::Said>,
+) -> Result<()> {
+    let mut store = Store::open(home)?;
+    agent::run(world, home, &mut store)?;
+    let said = wish(&mut store)?;
+    say(out, &if json { lines(&said.json) } else { said.text })
+}
+
+fn tagged(world: &dyn World, what: &str, json: bool) -> Result<String> {
+    let store = Home::find(world).ok().and_then(|home| Store::peek(&home));
+    let wishes = match store {
+        Some(mut store) => tag::Wishes::of(&mut store)?,
+        None => tag::Wishes::default(),
+    };
+    let told = tag::run(what, &mut io::stdin().lock(), &wishes)?;
+    Ok(if json {
+        lines(&told.json())
+    } else {
+        told.text()
+    })
+}
+
+fn replayed(world: &dyn World, wish: &Replay, out: &mut dyn Write) -> Result<()> {
+    let wish = replay::Wish {
+        sessions: &wish.sessions,
+        harness: wish.harness.as_deref(),
+        began: wish.began.as_deref(),
+        answers: wish.answers,
+        seed: wish.seed,
+        all: wish.all,
+        json: wish.json,
+    };
+    replay::replay(world, &wish, out)
+}
+
+/// Prints, and says so if it cannot.
+pub fn say(out: &mut dyn Write, text: &str) -> Result<()> {
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
         .map_err(|source| Error::Output { source })
@@ -310,7 +532,9 @@ fn ask(world: &dyn World, home: &Home, wish: &Quiz, out: &mut dyn Write) -> Resu
         let settled = tui::run(Screen::new(check.clone()), look, settle)?;
         let left = match settled {
             None => "The check waits. `aiworklab quiz` shows it again.\n".to_owned(),
-            Some(settled) if settled.answer == Answer::Later => plain::answered(&check, &settled),
+            Some(settled) if matches!(settled.answer, Answer::Later | Answer::Dismiss) => {
+                plain::answered(&check, &settled)
+            }
             Some(_) => String::new(),
         };
         return say(out, &left);
@@ -331,74 +555,4 @@ fn ask(world: &dyn World, home: &Home, wish: &Quiz, out: &mut dyn Write) -> Resu
         }
         None => say(out, "none. The check waits.\n"),
     }
-}
-
-fn forget(
-    world: &dyn World,
-    home: &Home,
-    what: &str,
-    yes: bool,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let concept = match what {
-        "all" => None,
-        text => Some(Slug::new(text).map_err(|_| Error::Concept {
-            text: text.to_owned(),
-        })?),
-    };
-    let mut store = Store::open(home)?;
-    // What the spool still holds is of this hour or before, and goes with the rest.
-    agent::run(world, home, &mut store)?;
-    if let Some(slug) = &concept {
-        let met = store.read(|txn| Ok(crate::graph::pairs(txn)?.contains_key(slug)))?;
-        if !met && Catalogue::builtin().get(slug).is_none() {
-            return Err(Error::Concept {
-                text: what.to_owned(),
-            });
-        }
-    }
-    let stdin = io::stdin();
-    if !yes && stdin.is_terminal() {
-        let named = concept.as_ref().map_or("all concepts", Slug::as_str);
-        say(
-            out,
-            &format!(
-                "Forget what you did with {named}, here and, at the next sync, everywhere? [y/N] "
-            ),
-        )?;
-        let mut line = String::new();
-        stdin
-            .lock()
-            .read_line(&mut line)
-            .map_err(|source| Error::Terminal { source })?;
-        if !matches!(line.trim(), "y" | "Y" | "yes") {
-            return say(out, "Nothing was forgotten.\n");
-        }
-    }
-    let scope = concept.clone().map_or(Scope::All, Scope::Concept);
-    let fresh = fresh_stream(world)?;
-    let clock = world.now();
-    let until = store.write(|txn| {
-        let hour = txn.hour_at(clock)?;
-        client::retract(txn, clock, || fresh, scope.clone())?;
-        txn.obey(&Retract { scope, at: hour })?;
-        Ok(hour.unix() + kernel::ids::HOUR)
-    })?;
-    store.clear_log()?;
-    let enrolled = store.read(|txn| txn.enrolment())?.is_some();
-    let named = concept.as_ref().map_or("Everything", Slug::as_str);
-    let rest = if enrolled {
-        " The appliance and your other machines forget it at their next sync."
-    } else {
-        ""
-    };
-    let minutes = (until - clock).clamp(0, kernel::ids::HOUR) / 60 + 1;
-    say(
-        out,
-        &format!(
-            "{named} up to this hour is forgotten on this machine.{rest} \
-             What you do with it in the next {} is forgotten too, so nothing of it is asked until then.\n",
-            words::count(u64::try_from(minutes).unwrap_or(60), "minute")
-        ),
-    )
 }

@@ -97,7 +97,7 @@ pub enum Error {
     GaveUp,
     /// No such concept.
     #[error("{text:?} is no concept of the catalogue")]
-    Concept { text: String },
+    Concept { text: String, near: Vec<String> },
     /// Nothing can be asked.
     #[error("there is no check to give: {why}")]
     NothingToAsk { why: String },
@@ -133,6 +133,53 @@ pub enum Error {
         "none of the appliance's {items} items, of catalogue {catalogue}, is one that this program can vouch for"
     )]
     PackForeign { items: u64, catalogue: u32 },
+    /// Nothing to tag has this name.
+    #[error("there is no diff {text:?}: {why}")]
+    NoSuchDiff { text: String, why: String },
+    /// Git is not there.
+    #[error("the program git could not be started")]
+    NoGit { source: io::Error },
+    /// Git did not print the diff.
+    #[error("git could not show the change: {said}")]
+    GitFailed { said: String },
+    /// A diff beyond every limit.
+    #[error("{name} is longer than {} MiB", limit / 1_048_576)]
+    DiffTooLarge { name: String, limit: u64 },
+    /// Bytes that are no text.
+    #[error("{name} is a binary file, no diff")]
+    NoText { name: String },
+    /// Text that is no diff.
+    #[error("{name} is no unified diff")]
+    NoDiff {
+        name: String,
+        source: kernel::diff::Error,
+    },
+    /// A rule that the concept does not have.
+    #[error("{concept} has no rule {rule:?}")]
+    NoRule {
+        concept: String,
+        rule: String,
+        known: Vec<String>,
+    },
+    /// A concept that was not tagged.
+    #[error("{concept} was not tagged on this machine, as far as is known")]
+    NotTagged { concept: String, known: Vec<String> },
+    /// Neither a concept nor a domain.
+    #[error("{text:?} is neither a concept nor a domain of the catalogue")]
+    NothingToMute { text: String, near: Vec<String> },
+    /// A recorded session that cannot be read.
+    #[error("{} is no recorded session: line {line}: {why}", path.display())]
+    Session {
+        path: PathBuf,
+        line: u64,
+        why: String,
+    },
+    /// A recorded session whose harness is not known.
+    #[error("whose session {} is cannot be told", path.display())]
+    WhoseSession { path: PathBuf },
+    /// No date.
+    #[error("{text:?} is no date")]
+    Date { text: String },
 }
 
 impl Error {
@@ -171,6 +218,18 @@ impl Error {
             Self::PackSignature { .. } => "C030",
             Self::PackFormat { .. } => "C031",
             Self::PackForeign { .. } => "C032",
+            Self::NoSuchDiff { .. } => "C033",
+            Self::NoGit { .. } => "C034",
+            Self::GitFailed { .. } => "C035",
+            Self::DiffTooLarge { .. } => "C036",
+            Self::NoText { .. } => "C037",
+            Self::NoDiff { .. } => "C038",
+            Self::NoRule { .. } => "C039",
+            Self::NotTagged { .. } => "C040",
+            Self::NothingToMute { .. } => "C041",
+            Self::Session { .. } => "C042",
+            Self::WhoseSession { .. } => "C043",
+            Self::Date { .. } => "C044",
         }
     }
 
@@ -228,9 +287,11 @@ impl Error {
             }
             Self::Certificate { .. } => "Run `aiworklab enrol` again.".into(),
             Self::GaveUp => "Nothing is lost. Sync again later; if it stays so, tell your administrator.".into(),
-            Self::Concept { .. } => "`aiworklab graph` lists the concepts that you have met.".into(),
+            Self::Concept { near, .. } => {
+                meant(near, "`aiworklab graph` lists the concepts that you have met.")
+            }
             Self::NothingToAsk { .. } => "Come back later: an item is not asked twice within 60 days.".into(),
-            Self::Answer { .. } => "Answer with 1, 2, 3 or 4, n for \"not sure\", or l for \"later\".".into(),
+            Self::Answer { .. } => "Answer with 1, 2, 3 or 4, n for \"not sure\", l for \"later\", or d for \"not interested\".".into(),
             Self::Terminal { .. } => "Use `aiworklab quiz --plain`.".into(),
             Self::Output { .. } => "Check where the output goes.".into(),
             Self::PackBroken { .. } | Self::PackTooLarge { .. } => {
@@ -244,6 +305,36 @@ impl Error {
             Self::PackFormat { .. } | Self::PackForeign { .. } => {
                 "Update the older of the two programs; until then checks go on without these items.".into()
             }
+            Self::NoSuchDiff { .. } => {
+                "Name a file with a diff, a commit of the repository that you stand in, A..B for what lies between \
+                 two, or - for standard input."
+                    .into()
+            }
+            Self::NoGit { .. } => {
+                "Install git, or give the diff as a file: git is needed for commits alone.".into()
+            }
+            Self::GitFailed { .. } => "Look at what git says; `git show` of the same name says more.".into(),
+            Self::DiffTooLarge { .. } => "Tag it in parts, such as one folder at a time: git diff -- FOLDER.".into(),
+            Self::NoText { .. } | Self::NoDiff { .. } => {
+                "Make one with `git diff`, `hg diff` or `diff -ru OLD NEW`.".into()
+            }
+            Self::NoRule { known, .. } => listed("Its rules are", known),
+            Self::NotTagged { known, .. } => format!(
+                "Name the rule with --rule. {}",
+                listed("Its rules are", known)
+            ),
+            Self::NothingToMute { near, .. } => {
+                meant(near, "`aiworklab graph` lists concepts; a domain is the first word of one, such as pg.")
+            }
+            Self::Session { .. } => {
+                "A recorded session is a file of JSON objects, one a line: what a hook is given, or \
+                 {\"after_s\": seconds, \"payload\": …}."
+                    .into()
+            }
+            Self::WhoseSession { .. } => {
+                "Say it: --harness claude-code, codex, opencode or t3code.".into()
+            }
+            Self::Date { .. } => "Give it as YEAR-MONTH-DAY, such as 2026-03-02.".into(),
         }
     }
 
@@ -279,6 +370,23 @@ fn store_fix(source: &rusqlite::Error) -> String {
                 .into()
         }
         _ => "Check the rights of the folder; nothing was half-written.".into(),
+    }
+}
+
+/// What somebody may have meant, before `else_fix`.
+fn meant(near: &[String], else_fix: &str) -> String {
+    if near.is_empty() {
+        else_fix.to_owned()
+    } else {
+        format!("Did you mean {}? {else_fix}", near.join(", "))
+    }
+}
+
+fn listed(head: &str, names: &[String]) -> String {
+    if names.is_empty() {
+        "No rule of this release finds it.".to_owned()
+    } else {
+        format!("{head} {}.", names.join(", "))
     }
 }
 

@@ -1,14 +1,14 @@
 //! What this engineer knows, folded from what this machine holds, and what could be asked next.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Ask, Outcome, Txn};
-use kernel::asking::{AskOutcome, Candidate, PastAsk, Reason};
+use crate::world::World;
+use kernel::asking::{self, AskOutcome, Candidate, Claim, Desk, Muted, PastAsk, Reach, Reason};
 use kernel::catalogue::Catalogue;
-use kernel::delta::{Retract, State};
-use kernel::evidence::{self, COUNT_AFTER_S, Pair};
-use kernel::ids::{DAY, HOUR, Hour, Slug};
-use kernel::items::{AnswerKind, Seen, SeenOutcome};
-use kernel::memory;
+use kernel::delta::Retract;
+use kernel::evidence::{self, Pair};
+use kernel::ids::{DAY, Slug};
+use kernel::items::{Seen, SeenOutcome};
 use kernel::sync::client::{Local, Why};
 use kernel::sync::{Row, Rows};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,42 @@ pub fn pairs(txn: &mut Txn<'_>) -> Result<Pairs> {
         delta: a.delta,
     }));
     Ok(evidence::fold(rows, resolved))
+}
+
+/// A concept of the catalogue, or one that was met here, as somebody typed it.
+///
+/// # Errors
+/// [`Error::Concept`], with the slugs that it may have been meant for.
+pub fn named(text: &str, pairs: &Pairs) -> Result<Slug> {
+    let known = Slug::new(text).ok().map(resolved);
+    known
+        .filter(|slug| Catalogue::builtin().get(slug).is_some() || pairs.contains_key(slug))
+        .ok_or_else(|| Error::Concept {
+            text: text.to_owned(),
+            near: near(text),
+        })
+}
+
+/// At most three slugs that a typed word may have been meant for, the likeliest first.
+pub fn near(text: &str) -> Vec<String> {
+    let text = text.trim().to_lowercase().replace([' ', '_'], "-");
+    let mut likely: Vec<(f64, String)> = Catalogue::builtin()
+        .iter()
+        .filter(|concept| concept.replaced_by.is_none())
+        .filter_map(|concept| {
+            let slug = concept.slug.as_str();
+            let title = concept.title.to_lowercase().replace(' ', "-");
+            // What was typed in part is as near as what was typed wrongly.
+            let part = text.len() >= 3 && (slug.contains(&text) || title.contains(&text));
+            let likeness = [slug, title.as_str()]
+                .map(|name| strsim::jaro_winkler(&text, name))
+                .into_iter()
+                .fold(if part { 0.95 } else { 0.0 }, f64::max);
+            (likeness > 0.84).then(|| (likeness, slug.to_owned()))
+        })
+        .collect();
+    likely.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    likely.into_iter().take(3).map(|(_, slug)| slug).collect()
 }
 
 /// The concept that stands for this one.
@@ -79,6 +115,8 @@ impl Now {
 pub const fn because(reason: Reason) -> &'static str {
     match reason {
         Reason::Probe => "it is time to see whether it lasted",
+        Reason::Claim => "you said that you know it",
+        Reason::Doubt => "your right answers on it may have been luck",
         Reason::MetToday => "you met it today",
         Reason::Prerequisite => "something that you met today builds on it",
         Reason::Fading => "it would fade otherwise",
@@ -94,6 +132,7 @@ pub fn past_ask(ask: &Ask) -> PastAsk {
             Outcome::Waiting => AskOutcome::Pending,
             Outcome::Right | Outcome::Wrong | Outcome::Unsure => AskOutcome::Answered,
             Outcome::Later => AskOutcome::Snoozed,
+            Outcome::Dismissed => AskOutcome::Dismissed,
         },
         new: ask.new,
         requested: ask.requested,
@@ -109,75 +148,58 @@ pub fn seen(ask: &Ask) -> Seen {
             Outcome::Right => SeenOutcome::Right,
             Outcome::Wrong => SeenOutcome::Wrong,
             Outcome::Unsure => SeenOutcome::Unsure,
-            Outcome::Waiting | Outcome::Later => SeenOutcome::Skipped,
+            Outcome::Waiting | Outcome::Later | Outcome::Dismissed => SeenOutcome::Skipped,
         },
     }
 }
 
-/// Every concept that could be asked, with what asking it would bring.
-///
-/// Concepts that were never met are left out, unless they are prerequisites of something met today
-/// or `all` is set.
-///
-/// # Errors
-/// The store's own.
-pub fn candidates(txn: &mut Txn<'_>, pairs: &Pairs, now: Now, all: bool) -> Result<Vec<Candidate>> {
-    let catalogue = Catalogue::builtin();
-    let mut today = txn.met_since(now.machine - DAY)?;
-    let this_day = Hour::floor(now.shared).day();
-    today.extend(
-        pairs
-            .iter()
-            .filter(|(_, pair)| pair.last.is_some_and(|last| last.day() == this_day))
-            .map(|(concept, _)| concept.clone()),
-    );
-    let open: BTreeSet<Slug> = today
-        .iter()
-        .flat_map(|concept| catalogue.prerequisites(concept))
-        .map(|concept| concept.slug.clone())
-        .filter(|slug| {
-            !matches!(
-                pairs.get(slug).map(|pair| pair.state),
-                Some(State::Demonstrated | State::Retained)
-            )
+/// What a check is chosen from: read once, asked as often as need be.
+#[derive(Debug)]
+pub struct Table {
+    /// The folded evidence.
+    pub pairs: Pairs,
+    /// What the engineer muted.
+    pub muted: Muted,
+    /// What the engineer claims to know.
+    pub claims: BTreeMap<Slug, Claim>,
+    touched: BTreeSet<Slug>,
+    probes: BTreeMap<Slug, i64>,
+    retracts: Vec<Retract>,
+    now: i64,
+}
+
+impl Table {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub fn read(world: &dyn World, txn: &mut Txn<'_>, now: Now) -> Result<Self> {
+        // Today is the engineer's own day, not the last 24 hours.
+        let offset = i64::from(world.utc_offset_s(now.machine));
+        let midnight = (now.machine + offset).div_euclid(DAY) * DAY - offset;
+        Ok(Self {
+            pairs: pairs(txn)?,
+            muted: txn.muted()?,
+            claims: txn.claims()?,
+            touched: txn.met_since(midnight)?,
+            probes: txn.probes()?,
+            retracts: txn.retracts()?,
+            now: now.shared,
         })
-        .collect();
-    let probes = txn.probes()?;
-    let retracts = txn.retracts()?;
-    // What was just forgotten would be forgotten again: until its hour is over nothing is asked.
-    let forgotten = |slug: &Slug| {
-        let over = |retract: &Retract| now.shared >= retract.at.unix() + HOUR;
-        retracts
-            .iter()
-            .any(|retract| retract.scope.names(slug) && !over(retract))
-    };
-    let wanted =
-        |slug: &Slug| (all || pairs.contains_key(slug) || open.contains(slug)) && !forgotten(slug);
-    let mut candidates = Vec::new();
-    for concept in catalogue.askable().filter(|concept| wanted(&concept.slug)) {
-        let slug = &concept.slug;
-        let pair = pairs.get(slug);
-        let answered = pair.is_some_and(|pair| !pair.answers.is_empty());
-        // A probe asks whether an answer lasted; with the answer forgotten there is none.
-        let probe = probes.get(slug).copied().filter(|_| answered);
-        let counts = pair
-            .and_then(Pair::last_answer)
-            .map(|last| last.at.unix() + COUNT_AFTER_S);
-        let not_before = [probe, counts];
-        let outlook = memory::outlook(pair, AnswerKind::Choice4, now.shared);
-        candidates.push(Candidate {
-            concept: slug.clone(),
-            p: outlook.p,
-            r30_pass: outlook.r30_pass,
-            r30_fail: outlook.r30_fail,
-            r30_none: outlook.r30_none,
-            risk: concept.risk,
-            touched_today: today.contains(slug),
-            open_prerequisite: open.contains(slug),
-            new: !answered,
-            not_before: not_before.into_iter().flatten().max(),
-            probe: probe.is_some(),
-        });
     }
-    Ok(candidates)
+
+    /// Every concept that could be asked, with what asking it would bring.
+    pub fn candidates(&self, reach: Reach<'_>) -> Vec<Candidate> {
+        let desk = Desk {
+            pairs: &self.pairs,
+            catalogue: Catalogue::builtin(),
+            touched: &self.touched,
+            probes: &self.probes,
+            retracts: &self.retracts,
+            muted: &self.muted,
+            claims: &self.claims,
+            now: self.now,
+        };
+        asking::candidates(&desk, reach)
+    }
 }

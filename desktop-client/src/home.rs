@@ -7,6 +7,8 @@
 //! | `graph.db` | the personal store |
 //! | `spool/` | hook payloads that the agent has not read yet |
 //! | `device.key`, `device.pem`, `root.pem` | this device's key and certificate, the appliance's root |
+//! | `plan-examples.bin` | what the sentence model makes of the catalogue's example sentences |
+//! | `models/` | a sentence model, if the engineer puts one there |
 //! | `setup/` | settings of harnesses as they were before us |
 
 use crate::error::{Error, Result};
@@ -49,7 +51,6 @@ impl Home {
     }
 
     /// The folder at `path`.
-    #[cfg(test)]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
@@ -93,6 +94,11 @@ impl Home {
     /// The appliance's root certificate.
     pub fn root(&self) -> PathBuf {
         self.0.join("root.pem")
+    }
+
+    /// What the sentence model makes of the catalogue's examples.
+    pub fn plan_examples(&self) -> PathBuf {
+        self.0.join("plan-examples.bin")
     }
 
     /// Where a harness's settings are kept as they were.

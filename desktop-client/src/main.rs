@@ -8,6 +8,9 @@
 //! | [`hook`], [`spool`] | a harness's event is taken and kept until the agent comes |
 //! | [`adapters`] | each harness's payloads become the same few acts |
 //! | [`agent`] | acts are tagged; a concept met becomes a delta, the line stays here |
+//! | [`tag`], [`why`], [`replay`] | the same, explained: of a change, of what was decided, of recorded sessions |
+//! | [`wishes`] | the engineer's own word: wrong, muted, known |
+//! | [`likeness`] | plans are read with the sentence model, where there is one |
 //! | [`quiz`] | a check; an answer becomes a delta, the question stays here |
 //! | [`store`] | the personal store, and the only SQL |
 //! | [`net`], [`enrol`], [`sync`] | the appliance |
@@ -20,17 +23,23 @@ mod cli;
 mod edges;
 mod enrol;
 mod error;
+mod forget;
 mod graph;
 mod home;
 mod hook;
+mod likeness;
 mod net;
 mod pack;
 mod quiz;
+mod replay;
 mod report;
 mod setup;
 mod spool;
 mod store;
 mod sync;
+mod tag;
+mod why;
+mod wishes;
 mod words;
 mod world;
 

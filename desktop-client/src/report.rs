@@ -1,20 +1,25 @@
 //! `graph`, `status`, `what-leaves`: what is here, in words or as JSON.
 
 use crate::error::Result;
-use crate::graph;
+use crate::graph::{self, Now};
 use crate::home::Home;
+use crate::likeness::Plans;
 use crate::pack::{self, Fetched};
 use crate::setup;
 use crate::spool;
 use crate::store::{Store, Txn};
 use crate::sync;
+use crate::wishes::standing;
 use crate::words::{self, count};
 use crate::world::World;
+use kernel::asking::{Claim, Muted};
 use kernel::catalogue::Catalogue;
 use kernel::delta::State;
 use kernel::evidence::{FOLD_VERSION, Line, lines};
+use kernel::ids::Slug;
 use kernel::sync::client::Local;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -35,11 +40,51 @@ pub fn graph_json(txn: &mut Txn<'_>) -> Result<Value> {
     }))
 }
 
+/// The engineer's own word on concepts, shown beside what is known.
+struct Marks {
+    muted: Muted,
+    claims: BTreeMap<Slug, Claim>,
+    resting: BTreeMap<Slug, u64>,
+    now: i64,
+}
+
+impl Marks {
+    fn read(txn: &Txn<'_>, now: i64) -> Result<Self> {
+        let mut resting = BTreeMap::new();
+        for (concept, _) in txn.resting()?.into_keys() {
+            *resting.entry(concept).or_default() += 1;
+        }
+        Ok(Self {
+            muted: txn.muted()?,
+            claims: txn.claims()?,
+            resting,
+            now,
+        })
+    }
+
+    fn of(&self, concept: &Slug) -> String {
+        let mut out = String::new();
+        if self.muted.covers(Catalogue::builtin(), concept) {
+            out.push_str("; muted");
+        }
+        let held = |claim: &&Claim| claim.is_open(self.now) || claim.is_quiet(self.now);
+        if let Some(claim) = self.claims.get(concept).filter(held) {
+            let _ = write!(out, "; {}", standing(claim, self.now));
+        }
+        if let Some(n) = self.resting.get(concept) {
+            let rests = if *n == 1 { "rests" } else { "rest" };
+            let _ = write!(out, "; {} {rests}", count(*n, "rule"));
+        }
+        out
+    }
+}
+
 /// The graph in words.
 ///
 /// # Errors
 /// The store's own.
-pub fn graph_text(txn: &mut Txn<'_>) -> Result<String> {
+pub fn graph_text(txn: &mut Txn<'_>, machine: i64) -> Result<String> {
+    let now = Now::at(txn, machine)?.shared;
     let lines = lines(&graph::pairs(txn)?);
     let known = |line: &&Line| matches!(line.state, State::Demonstrated | State::Retained);
     let known = lines.iter().filter(known).count() as u64;
@@ -53,6 +98,7 @@ pub fn graph_text(txn: &mut Txn<'_>) -> Result<String> {
         "{} met; {known} demonstrated.\n\n",
         count(lines.len() as u64, "concept")
     );
+    let marks = Marks::read(txn, now)?;
     let widest = lines
         .iter()
         .map(|line| line.concept.as_str().len())
@@ -68,11 +114,12 @@ pub fn graph_text(txn: &mut Txn<'_>) -> Result<String> {
             .map(|day| format!(", last {}", words::day(day * 86_400)));
         let _ = writeln!(
             out,
-            "{:<widest$}  {:<12}  met on {}, {answers}{}",
+            "{:<widest$}  {:<12}  met on {}, {answers}{}{}",
             line.concept.as_str(),
             words::state(line.state),
             count(line.seen.into(), "day"),
             last.unwrap_or_default(),
+            marks.of(&line.concept),
         );
     }
     Ok(out)
@@ -114,8 +161,16 @@ pub fn status_json(
             "not_sent": sync::unsent(txn)?,
             "set_aside": txn.aside()?.len(),
             "check_waits": txn.waiting()?.is_some(),
+            "asking": txn.asking()?.0,
+            "last_decision": txn.decisions(0)?.last().map(|decided| &decided.sentence),
+            "muted": txn.mutes()?.into_keys().collect::<Vec<_>>(),
+            "claimed": claimed(txn, world.now())?,
+            "resting_rules": txn.resting()?.into_keys().map(|(concept, rule)| {
+                json!({ "concept": concept, "rule": rule })
+            }).collect::<Vec<_>>(),
             "spool_bytes": waiting.bytes,
             "spool_dropped": waiting.dropped,
+            "plans": Plans::new(home).json(),
             "not_used": txn.tallies()?,
             "pack": txn.pack()?,
             "pack_trouble": txn.pack_trouble()?,
@@ -175,7 +230,33 @@ pub fn status_text(
             "none waits; `aiworklab quiz` gives one whenever you like"
         };
         row("Check", check.to_owned());
+        if !txn.asking()?.0 {
+            row(
+                "",
+                "nothing is asked unasked; `aiworklab asking on` changes that".to_owned(),
+            );
+        }
+        if let Some(last) = txn.decisions(0)?.last() {
+            row(
+                "Decided",
+                format!(
+                    "{}; `aiworklab why` says more",
+                    words::plain(&last.sentence)
+                ),
+            );
+        }
+        let muted: Vec<_> = txn.mutes()?.into_keys().collect();
+        if !muted.is_empty() {
+            row("Muted", muted.join(", "));
+        }
+        for (concept, standing) in claimed(txn, world.now())? {
+            row("Claimed", format!("{concept}: {standing}"));
+        }
+        for (concept, rule) in txn.resting()?.into_keys() {
+            row("Wrong", format!("rule {rule} of {concept} rests"));
+        }
         row("Claude Code", setup::state(world, program));
+        row("Plans", format!("are read {}", Plans::new(home).sentence()));
         row(
             "Spool",
             format!("{} wait for the agent", words::bytes(waiting.bytes)),
@@ -218,6 +299,15 @@ pub fn status_text(
         Ok(())
     })?;
     Ok(out)
+}
+
+/// What the engineer says to know, and how it stands.
+fn claimed(txn: &mut Txn<'_>, machine: i64) -> Result<BTreeMap<String, String>> {
+    let now = Now::at(txn, machine)?.shared;
+    let claims = txn.claims()?.into_iter();
+    Ok(claims
+        .map(|(concept, claim)| (concept.to_string(), standing(&claim, now)))
+        .collect())
 }
 
 /// Which items checks are taken from, and what is wrong with newer ones.

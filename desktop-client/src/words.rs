@@ -42,6 +42,26 @@ pub const fn state(state: State) -> &'static str {
     }
 }
 
+/// A time of the day, by a clock that is `offset_s` ahead of UTC, such as "9:30".
+pub fn time(at: i64, offset_s: i32) -> String {
+    let local = at.saturating_add(i64::from(offset_s)).rem_euclid(86_400);
+    format!("{}:{:02}", local / 3600, local % 3600 / 60)
+}
+
+/// A day by a clock that is `offset_s` ahead of UTC, such as "26 November 2026".
+pub fn local_day(at: i64, offset_s: i32) -> String {
+    day(at.saturating_add(i64::from(offset_s)))
+}
+
+/// A sentence's beginning with a great letter.
+pub fn begun(sentence: &str) -> String {
+    let mut chars = sentence.chars();
+    chars
+        .next()
+        .map(|first| first.to_uppercase().chain(chars).collect())
+        .unwrap_or_default()
+}
+
 /// Text without what a terminal would obey.
 pub fn plain(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).collect()

@@ -1,13 +1,13 @@
 //! The agent on recorded sessions.
 
 use super::*;
-use crate::store::Store;
+use crate::store::{Store, fresh_stream};
 use crate::world::still::Still;
 use kernel::catalogue::Catalogue;
 use kernel::delta::Place;
 use kernel::event::Harness;
-use kernel::ids::HOUR;
-use kernel::sync::Row;
+use kernel::ids::{DAY, HOUR};
+use kernel::sync::{Row, Rows, client};
 use std::path::PathBuf;
 
 const PAYMENTS: &str = include_str!("../../../tests/captures/claude-code-payments/hooks.jsonl");
@@ -116,7 +116,8 @@ fn the_line_that_brought_a_concept_up_is_kept_here() {
         .read(|txn| txn.met(&slug("pg-advisory-locks")))
         .unwrap()
         .unwrap();
-    assert_eq!(met.file, "locking.py");
+    assert!(["locking.py", "importer.py"].contains(&met.file.as_str()));
+    assert!(met.row.is_some() && !met.rule.is_empty());
     assert!(met.line.contains("advisory"), "{}", met.line);
 }
 
@@ -228,4 +229,143 @@ fn what_was_forgotten_is_not_recorded_from_an_older_event() {
         .map(|row| Place::Held(row.delta))
         .collect();
     assert_eq!(places.len(), 1, "the retract alone: {places:?}");
+}
+
+/// Payloads of a recording in `t3code`, and the harness that told them.
+fn of_t3(file: &str) -> Vec<(Harness, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/captures/t3code/");
+    let text = std::fs::read_to_string(PathBuf::from(folder).join(file)).unwrap();
+    let lines = text.lines().map(|line| {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        match value.get("json") {
+            Some(payload) => (Harness::Codex, payload.to_string()),
+            None => (Harness::T3Code, line.to_owned()),
+        }
+    });
+    lines.collect()
+}
+
+#[test]
+fn an_act_that_two_harnesses_tell_counts_once() {
+    let codex = of_t3("codex-hooks.jsonl");
+    let t3 = of_t3("orchestration_events.jsonl");
+    let heard = |told: &[&[(Harness, String)]]| {
+        let mut desk = Desk::new();
+        for (harness, payload) in told.iter().copied().flatten() {
+            let spool = desk.home.spool();
+            spool::append(&spool, *harness, NOW, payload.as_bytes(), false).unwrap();
+        }
+        let mut acts = Vec::new();
+        let mut ears = Ears::new(&desk.home);
+        let world = &desk.world;
+        watched(world, &desk.home, &mut desk.store, &mut ears, &mut |act| {
+            acts.push(act);
+        })
+        .unwrap();
+        acts
+    };
+    let does = |act: &&Happened| act.act.contains("changed") || act.act.contains("command");
+    let by_codex: Vec<_> = heard(&[&codex]);
+    let both = heard(&[&codex, &t3]);
+    let again = both.iter().filter(does).filter(|act| act.again).count();
+    assert!(again > 0, "T3 Code tells what Codex told: {both:?}");
+    for act in both.iter().filter(|act| act.again) {
+        assert_eq!(
+            (act.told_by, act.done_by),
+            (Harness::T3Code, Harness::Codex)
+        );
+    }
+    // Whoever tells first: what counts is the same.
+    let counted = |acts: &[Happened]| acts.iter().filter(does).filter(|act| !act.again).count();
+    assert_eq!(counted(&heard(&[&t3, &codex])), counted(&both));
+    assert!(counted(&both) >= counted(&by_codex));
+}
+
+#[test]
+fn what_is_decided_is_kept_where_something_ended_and_nowhere_else() {
+    let mut desk = Desk::new();
+    desk.world.now.set(NOW);
+    let payload = |text: &str| {
+        format!("{{\"session_id\":\"s\",\"prompt_id\":\"p\",\"hook_event_name\":{text}}}")
+    };
+    let told = [
+        (payload("\"SessionStart\""), Some("first_week")),
+        (payload("\"UserPromptSubmit\""), None),
+        (payload("\"PermissionRequest\""), None),
+        (payload("\"Stop\""), Some("first_week")),
+        (payload("\"SessionEnd\""), None),
+    ];
+    for (payload, what) in &told {
+        desk.tell(payload);
+        let decided = desk.agent().decided;
+        assert_eq!(
+            decided.as_ref().map(|decided| decided.what.as_str()),
+            *what,
+            "{payload}"
+        );
+        // A command that is run in between decides nothing anew.
+        assert_eq!(desk.agent().decided, None);
+    }
+    let kept = desk.store.read(|txn| txn.decisions(0)).unwrap();
+    assert_eq!(kept.len(), 2);
+    assert!(
+        kept[0].sentence.contains("first week is silent"),
+        "{kept:?}"
+    );
+}
+
+#[test]
+fn a_check_that_nobody_answers_for_a_day_does_not_silence_the_product() {
+    let mut desk = Desk::new();
+    desk.tell(PAYMENTS);
+    desk.agent();
+    desk.world.now.set(NOW + 8 * DAY);
+    desk.tell(&PAYMENTS.replace("toolu_", "later_"));
+    assert!(desk.agent().waiting);
+    desk.world.now.set(NOW + 9 * DAY - 1);
+    assert!(desk.agent().waiting);
+    desk.world.now.set(NOW + 9 * DAY);
+    desk.agent();
+    let asks = desk.store.read(|txn| txn.asks(0)).unwrap();
+    assert_eq!(asks[0].outcome, crate::store::Outcome::Later);
+}
+
+#[test]
+fn what_was_passed_over_is_counted_by_its_name() {
+    let mut desk = Desk::new();
+    let minified = format!("var a=1;{}", "a=a+1;".repeat(20_000));
+    let payload = serde_json::json!({
+        "hook_event_name": "PostToolUse", "session_id": "s", "tool_name": "Write", "tool_use_id": "1",
+        "tool_input": { "file_path": "/srv/bundle.min.js", "content": minified },
+        "tool_response": { "type": "create" },
+    });
+    desk.tell(&payload.to_string());
+    desk.agent();
+    let tallies = desk.store.read(|txn| txn.tallies()).unwrap();
+    let passed_over = tallies.keys().any(|name| name.starts_with("passed over: "));
+    assert!(passed_over, "{tallies:?}");
+}
+
+#[test]
+fn a_turn_whose_session_is_told_late_comes_to_its_end() {
+    let mut desk = Desk::new();
+    desk.store.hurry().unwrap();
+    let mut ears = Ears::new(&desk.home);
+    let mut ended = Vec::new();
+    for (n, (harness, payload)) in (0..).zip(of_t3("orchestration_events.jsonl")) {
+        desk.world.now.set(NOW + 8 * DAY + n);
+        let spool = desk.home.spool();
+        let at = desk.world.now.get();
+        spool::append(&spool, harness, at, payload.as_bytes(), false).unwrap();
+        let world = &desk.world;
+        let heard = watched(world, &desk.home, &mut desk.store, &mut ears, &mut |_| {});
+        ended.extend(heard.unwrap().decided);
+    }
+    let last = ended.last().unwrap();
+    assert_ne!(last.what, "mid_edit", "{ended:#?}");
+    assert!(
+        ended
+            .iter()
+            .any(|decided| decided.breakpoint == "turn-ended")
+    );
 }

@@ -15,6 +15,7 @@ use crate::net::Http;
 use crate::store::{Kept, Store, Trouble, Txn};
 use crate::words::count;
 use crate::world::World;
+use kernel::asking::Choice;
 use kernel::catalogue::Catalogue;
 use kernel::ids::Slug;
 use kernel::items::{self, Item, Maker, Opened, Pack, PackError, Seen, Tier};
@@ -143,20 +144,27 @@ pub struct Next {
     pub pack: Option<String>,
 }
 
-/// The next item of a concept: from the pack in its order, else drawn here, by the same rules.
+/// The next item of a concept: from the pack in its order, else drawn here, by the same rules; the
+/// hardest that is left where the choice wants that.
 ///
 /// # Errors
 /// The store's own; within it, why there is none.
 pub fn next(
     txn: &Txn<'_>,
-    concept: &Slug,
+    choice: &Choice,
     seen: &[Seen],
     shared: i64,
     seed: u64,
 ) -> Result<Result<Next, items::Error>> {
+    let concept = &choice.concept;
     let made = txn.pack_items(concept)?;
     let version = txn.pack()?.map(|kept| kept.version);
-    let picked = items::next_from(&made, Catalogue::builtin(), concept, seen, shared, seed);
+    let pick = if choice.harder {
+        items::hardest_from
+    } else {
+        items::next_from
+    };
+    let picked = pick(&made, Catalogue::builtin(), concept, seen, shared, seed);
     Ok(picked.map(|picked| Next {
         item: picked.item,
         pack: version.filter(|_| picked.made),

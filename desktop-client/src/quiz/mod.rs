@@ -13,15 +13,15 @@ pub use screen::{Key, Screen, Step};
 
 use crate::agent;
 use crate::error::{Error, Result};
-use crate::graph::{self, Now};
+use crate::graph::{self, Now, Table};
 use crate::pack;
 use crate::store::{Ask, Met, NewAsk, Outcome, Txn, fresh_stream};
 use crate::world::World;
-use kernel::asking::{self, Reason};
+use kernel::asking::{self, Reach, Reason};
 use kernel::catalogue::Catalogue;
 use kernel::delta::{Answer as Counted, Evidence, Observation, State};
 use kernel::ids::{DAY, Slug};
-use kernel::items;
+use kernel::items::{self, SeenOutcome};
 use kernel::memory::{self, Memory};
 use kernel::sync::client;
 
@@ -48,6 +48,8 @@ pub enum Answer {
     Unsure,
     /// "Later."
     Later,
+    /// "Not interested": asks less.
+    Dismiss,
 }
 
 /// What an answer changed.
@@ -96,31 +98,29 @@ fn askable(text: &str) -> Result<Slug> {
         })
         .ok_or_else(|| Error::Concept {
             text: text.to_owned(),
+            near: graph::near(text),
         })
 }
 
 fn requested(world: &dyn World, txn: &mut Txn<'_>, wanted: Option<Slug>) -> Result<Ask> {
     let now = Now::at(txn, world.now())?;
-    let pairs = graph::pairs(txn)?;
+    let table = Table::read(world, txn, now)?;
     let past = graph::past(txn, now.shared)?;
     let asks: Vec<_> = past.iter().map(graph::past_ask).collect();
     let seen: Vec<_> = past.iter().map(graph::seen).collect();
     let seed = agent::seed(world)?;
     let mut free_at: Option<i64> = None;
     // First what was met and what that builds on, then, so that there always is one, anything.
-    for all in [false, true] {
-        let mut candidates = graph::candidates(txn, &pairs, now, all)?;
-        if let Some(wanted) = &wanted {
-            candidates.retain(|candidate| candidate.concept == *wanted);
-            for candidate in &mut candidates {
-                // Asked for by name: held back by nothing but the items themselves.
-                candidate.probe &= candidate.not_before.is_none_or(|at| now.shared >= at);
-                candidate.not_before = None;
-            }
-        }
-        let history = if wanted.is_some() { &[][..] } else { &asks[..] };
+    let reaches = match &wanted {
+        Some(wanted) => vec![Reach::Named(wanted)],
+        None => vec![Reach::Met, Reach::All],
+    };
+    // Asked for by name: held back by nothing but the items themselves.
+    let history = if wanted.is_some() { &[][..] } else { &asks[..] };
+    for reach in reaches {
+        let mut candidates = table.candidates(reach);
         while let Some(choice) = asking::choose_requested(now.shared, history, &candidates) {
-            match pack::next(txn, &choice.concept, &seen, now.shared, seed)? {
+            match pack::next(txn, &choice, &seen, now.shared, seed)? {
                 Ok(next) => {
                     let reason = match choice.reason {
                         Reason::Fading if choice.new => "you asked for a check",
@@ -131,9 +131,11 @@ fn requested(world: &dyn World, txn: &mut Txn<'_>, wanted: Option<Slug>) -> Resu
                         item: &next.item,
                         pack: next.pack.as_deref(),
                         reason,
+                        sentence: &choice.sentence(),
                         new: choice.new,
                         probe: choice.probe,
                         requested: true,
+                        harder: choice.harder,
                     })?;
                     let added = txn.waiting_of(&choice.concept)?;
                     return added.ok_or(Error::StoreDamaged { what: "check" });
@@ -187,6 +189,7 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
         Answer::Option(_) => Outcome::Wrong,
         Answer::Unsure => Outcome::Unsure,
         Answer::Later => Outcome::Later,
+        Answer::Dismiss => Outcome::Dismissed,
     };
     if !txn.settle(ask.id, outcome, now.shared)? {
         // Answered in another window: that answer stands.
@@ -197,7 +200,10 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
             next: now.shared + DAY,
         });
     }
-    let local = matches!(answer, Answer::Unsure | Answer::Later);
+    let hour = txn.hour_at(clock)?;
+    let counts = pair.counts(hour);
+    let left_alone = claimed(txn, ask, outcome, counts, now.shared)?;
+    let local = matches!(answer, Answer::Unsure | Answer::Later | Answer::Dismiss);
     if local {
         return Ok(Settled {
             answer,
@@ -206,8 +212,6 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
             next: now.shared + DAY,
         });
     }
-    let hour = txn.hour_at(clock)?;
-    let counts = pair.counts(hour);
     let passed = outcome == Outcome::Right;
     let observed = Observation::Answer(Counted {
         outcome: if passed {
@@ -238,7 +242,8 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
     let mut next =
         Memory::after(&pair.answers).map_or(now.shared + DAY, |memory| memory.due(DUE_AT));
     if counts {
-        let drawn = if passed {
+        // What the engineer's word holds open or quiet is not to be measured.
+        let drawn = if passed && !left_alone {
             memory::probe_after(pair.state, agent::seed(world)?)
         } else {
             None
@@ -253,4 +258,21 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
         counts,
         next: next.max(now.shared + DAY),
     })
+}
+
+/// Takes an answer into what the engineer claims to know; whether the claim is open or holds.
+fn claimed(txn: &Txn<'_>, ask: &Ask, outcome: Outcome, counts: bool, shared: i64) -> Result<bool> {
+    let concept = &ask.item.concept;
+    let Some(claim) = txn.claims()?.remove(concept) else {
+        return Ok(false);
+    };
+    let said = match outcome {
+        Outcome::Right => SeenOutcome::Right,
+        Outcome::Wrong => SeenOutcome::Wrong,
+        Outcome::Unsure => SeenOutcome::Unsure,
+        Outcome::Waiting | Outcome::Later | Outcome::Dismissed => SeenOutcome::Skipped,
+    };
+    let claim = claim.answered(shared, said, ask.harder && counts);
+    txn.set_claim(concept, claim.at(), &claim)?;
+    Ok(claim.is_open(shared) || claim.is_quiet(shared))
 }

@@ -4,6 +4,8 @@
 use super::{Answer, Check, Settled};
 use crate::error::{Error, Result};
 use crate::pack;
+use crate::store::{MENTIONS_KEPT_S, Met};
+use crate::tag::place;
 use crate::words::{self, indented, plain, wrapped};
 use kernel::catalogue::Catalogue;
 use kernel::items::{Item, OptionText};
@@ -15,11 +17,23 @@ const WIDTH: usize = 76;
 
 /// What stands above the question.
 pub fn heading(check: &Check) -> String {
-    format!(
-        "{}. Asked because {}.",
-        plain(&check.title),
-        check.ask.reason
-    )
+    let title = plain(&check.title);
+    match &check.ask.sentence {
+        Some(sentence) => format!("{title}. {}.", plain(&words::begun(sentence))),
+        None => format!("{title}. Asked because {}.", plain(&check.ask.reason)),
+    }
+}
+
+/// What stands above the engineer's own line.
+pub fn line_heading(met: &Met) -> String {
+    let within = met.within.as_ref().map(|within| format!(", in {within}"));
+    plain(&format!(
+        "Your line in {}{}, {}. Rule {}; forgotten after 7 days.",
+        place(&met.file, met.row),
+        within.unwrap_or_default(),
+        words::day(met.at),
+        met.rule
+    ))
 }
 
 /// The check before its answer.
@@ -27,12 +41,8 @@ pub fn asked(check: &Check) -> String {
     let item = &check.ask.item;
     let mut out = wrapped(&heading(check), WIDTH, "");
     if let Some(met) = &check.met {
-        let _ = write!(
-            out,
-            "Your line in {}, {}:\n\n",
-            plain(&met.file),
-            words::day(met.at)
-        );
+        out.push_str(&wrapped(&line_heading(met), WIDTH, ""));
+        out.push('\n');
         out.push_str(&indented(&met.line, "    "));
     }
     out.push('\n');
@@ -50,7 +60,7 @@ pub fn asked(check: &Check) -> String {
         let text = wrapped(&option.text, WIDTH - 4, "    ");
         let _ = writeln!(out, "{:>2}  {}", n + 1, text.trim());
     }
-    out.push_str(" n  I am not sure\n l  Later\n");
+    out.push_str(" n  I am not sure\n l  Later\n d  Not interested\n");
     out
 }
 
@@ -63,6 +73,10 @@ pub fn verdict(check: &Check, settled: &Settled) -> (&'static str, bool) {
         Answer::Option(_) => ("Not this time.", true),
         Answer::Unsure => ("Here is how it is. This stays on your machine.", false),
         Answer::Later => ("Put off. This stays on your machine.", false),
+        Answer::Dismiss => (
+            "Waved away. This stays on your machine; two in a row halve the checks for a week.",
+            false,
+        ),
     }
 }
 
@@ -95,7 +109,7 @@ pub fn facts(check: &Check, settled: &Settled) -> Vec<(&'static str, String)> {
     let (from, to) = settled.states;
     let (from, to) = (words::state(from), words::state(to));
     let changes = match settled.answer {
-        Answer::Unsure | Answer::Later => format!("Nothing: it stays {from}."),
+        Answer::Unsure | Answer::Later | Answer::Dismiss => format!("Nothing: it stays {from}."),
         Answer::Option(_) if !settled.counts => {
             "Nothing: an answer counts if the last one lies 20 hours back.".to_owned()
         }
@@ -130,7 +144,7 @@ pub fn facts(check: &Check, settled: &Settled) -> Vec<(&'static str, String)> {
 pub fn answered(check: &Check, settled: &Settled) -> String {
     let item = &check.ask.item;
     let (verdict, _) = verdict(check, settled);
-    if settled.answer == Answer::Later {
+    if matches!(settled.answer, Answer::Later | Answer::Dismiss) {
         return format!("{verdict}\n");
     }
     let mut out = wrapped(&format!("{verdict} {}", item.explanation), WIDTH, "");
@@ -163,6 +177,8 @@ pub fn as_json(check: &Check) -> Value {
         "concept": item.concept,
         "title": check.title,
         "reason": check.ask.reason,
+        "sentence": check.ask.sentence,
+        "harder": check.ask.harder,
         "requested": check.ask.requested,
         "probe": check.ask.probe,
         "address": item.address.to_string(),
@@ -172,7 +188,10 @@ pub fn as_json(check: &Check) -> Value {
         "how": item.provenance.how,
         "model": item.provenance.model,
         "provenance": pack::provenance(item, check.ask.pack.as_deref()),
-        "your_line": check.met.as_ref().map(|met| json!({"file": met.file, "line": met.line})),
+        "your_line": check.met.as_ref().map(|met| json!({
+            "file": met.file, "row": met.row, "line": met.line, "within": met.within, "rule": met.rule,
+            "confidence_percent": met.confidence, "forgotten_after": words::day(met.at + MENTIONS_KEPT_S),
+        })),
         "stem": item.stem,
         "quote": item.quote,
         "code": item.code.as_ref().map(|code| &code.text),
@@ -186,6 +205,7 @@ pub fn settled_json(check: &Check, settled: &Settled) -> Value {
         Answer::Option(n) => json!(n + 1),
         Answer::Unsure => json!("not sure"),
         Answer::Later => json!("later"),
+        Answer::Dismiss => json!("not interested"),
     };
     let right = match settled.answer {
         Answer::Option(n) => check.ask.item.options.get(n).map(|option| option.key),
@@ -215,6 +235,7 @@ pub fn answer(text: &str, options: usize) -> Result<Answer> {
     match text.trim() {
         "n" | "N" => Ok(Answer::Unsure),
         "l" | "L" => Ok(Answer::Later),
+        "d" | "D" => Ok(Answer::Dismiss),
         digits => match digits.parse::<usize>() {
             Ok(n) if (1..=options).contains(&n) => Ok(Answer::Option(n - 1)),
             _ => Err(bad()),

@@ -100,6 +100,7 @@ impl Screen {
                 .map_or(Step::Stay, |at| Step::Answer(Answer::Option(at))),
             Key::Char('n') => Step::Answer(Answer::Unsure),
             Key::Char('l') => Step::Answer(Answer::Later),
+            Key::Char('d') => Step::Answer(Answer::Dismiss),
             Key::Leave | Key::Char('q') => Step::Close,
             Key::Char(_) | Key::PageUp | Key::PageDown => Step::Stay,
         }

@@ -32,6 +32,9 @@ impl Desk {
                     diff: &[0; 32],
                     file: "locking.py",
                     line: "cur.execute(\"SELECT pg_try_advisory_lock(%s)\", (key,))",
+                    row: Some(7),
+                    confidence: 95,
+                    within: Some("def claim"),
                 })
             })
             .unwrap();
@@ -92,7 +95,7 @@ fn the_screen_shows_the_line_the_question_and_the_keys() {
     let mut screen = Screen::new(desk.check());
     let before = drawn(&screen, 100, 60);
     for part in [
-        "Your line in locking.py, 24 November 2026",
+        "Your line in locking.py:7, in def claim, 24 November 2026. Rule d",
         "pg_try_advisory_lock(%s)",
         "Only you see this",
         "n not sure",

@@ -16,8 +16,8 @@ use ratatui::widgets::Paragraph;
 /// Longest line, in columns; longer ones are hard to read.
 const WIDEST: u16 = 80;
 const MARGIN: u16 = 2;
-const ASKING: &str = "1-4 or arrows choose   Enter answers   n not sure   l later   q leave";
-const ASKING_SHORT: &str = "1-4 Enter  n unsure  l later  q leave";
+const ASKING: &str = "1-4 choose  Enter answers  n not sure  l later  d not interested  q leave";
+const ASKING_SHORT: &str = "1-4 Enter  n unsure  l later  d no  q leave";
 const ANSWERED: &str = "Enter closes   arrows scroll";
 const SCROLLS: &str = "   PgUp/PgDn";
 
@@ -67,30 +67,29 @@ pub fn run(
 ) -> Result<Option<Settled>> {
     let failed = |source| Error::Terminal { source };
     let mut terminal = ratatui::try_init().map_err(failed)?;
-    let shown = (|| {
-        loop {
-            let mut furthest = 0;
-            terminal
-                .draw(|frame| furthest = draw(frame, &screen, look))
-                .map_err(failed)?;
-            screen.scroll = screen.scroll.min(furthest);
-            let Some(key) = key(&event::read().map_err(failed)?) else {
-                continue;
-            };
-            match screen.press(key) {
-                Step::Stay => {}
-                Step::Answer(answer) => screen.settled(settle(answer)?),
-                Step::Close => return Ok(screen.settled.take()),
+    let shown =
+        (|| {
+            loop {
+                let mut furthest = 0;
+                terminal
+                    .draw(|frame| furthest = draw(frame, &screen, look))
+                    .map_err(failed)?;
+                screen.scroll = screen.scroll.min(furthest);
+                let Some(key) = key(&event::read().map_err(failed)?) else {
+                    continue;
+                };
+                match screen.press(key) {
+                    Step::Stay => {}
+                    Step::Answer(answer) => screen.settled(settle(answer)?),
+                    Step::Close => return Ok(screen.settled.take()),
+                }
+                if screen.settled.as_ref().is_some_and(|settled| {
+                    matches!(settled.answer, Answer::Later | Answer::Dismiss)
+                }) {
+                    return Ok(screen.settled.take());
+                }
             }
-            if screen
-                .settled
-                .as_ref()
-                .is_some_and(|settled| settled.answer == Answer::Later)
-            {
-                return Ok(screen.settled.take());
-            }
-        }
-    })();
+        })();
     // The terminal is given back whatever happened; if that fails there is nobody left to tell.
     let _ = ratatui::try_restore();
     shown
@@ -180,12 +179,13 @@ fn asking(screen: &Screen, width: usize, look: Look) -> Vec<Line<'static>> {
     );
     lines.push(Line::default());
     if let Some(met) = &check.met {
-        let from = format!(
-            "Your line in {}, {}",
-            words::plain(&met.file),
-            words::day(met.at)
+        text(
+            &mut lines,
+            &plain::line_heading(met),
+            width,
+            "",
+            look.known(),
         );
-        text(&mut lines, &from, width, "", look.known());
         code(&mut lines, &met.line, look);
         lines.push(Line::default());
     }

@@ -24,15 +24,18 @@ pub enum Outcome {
     Unsure,
     /// "Later": stays here.
     Later,
+    /// "Not now, and not this": stays here, and makes the product quieter.
+    Dismissed,
 }
 
 impl Outcome {
-    const ALL: [(Self, &'static str); 5] = [
+    const ALL: [(Self, &'static str); 6] = [
         (Self::Waiting, "waiting"),
         (Self::Right, "right"),
         (Self::Wrong, "wrong"),
         (Self::Unsure, "unsure"),
         (Self::Later, "later"),
+        (Self::Dismissed, "dismissed"),
     ];
 }
 
@@ -67,12 +70,16 @@ pub struct NewAsk<'a> {
     pub pack: Option<&'a str>,
     /// Why this concept, in words.
     pub reason: &'a str,
+    /// The decision in one sentence.
+    pub sentence: &'a str,
     /// Whether the concept was never asked before.
     pub new: bool,
     /// Whether its date was drawn to measure retention.
     pub probe: bool,
     /// Whether the engineer asked for it.
     pub requested: bool,
+    /// Whether it is one of the two that an "I know this" takes.
+    pub harder: bool,
 }
 
 /// A check, as it is kept.
@@ -90,69 +97,78 @@ pub struct Ask {
     pub pack: Option<String>,
     /// Why this concept.
     pub reason: String,
+    /// The decision in one sentence; checks of an older program have none.
+    pub sentence: Option<String>,
     /// Whether the concept was never asked before.
     pub new: bool,
     /// Whether its date was drawn to measure retention.
     pub probe: bool,
     /// Whether the engineer asked for it.
     pub requested: bool,
+    /// Whether it is one of the two that an "I know this" takes.
+    pub harder: bool,
     /// What became of it.
     pub outcome: Outcome,
     /// When it was answered or put off, in seconds.
     pub answered: Option<i64>,
 }
 
-const COLUMNS: &str = "id, at, item, seed, reason, new, probe, requested, outcome, answered, pack";
+const COLUMNS: &str =
+    "id, at, item, seed, reason, new, probe, requested, outcome, answered, pack, sentence, harder";
 
-struct Raw(Ask0, String);
-type Ask0 = (
-    i64,
-    i64,
-    i64,
-    String,
-    bool,
-    bool,
-    bool,
-    Outcome,
-    Option<i64>,
-    Option<String>,
-);
+/// A row, its item still as text.
+struct Raw {
+    id: i64,
+    at: i64,
+    item: String,
+    seed: i64,
+    reason: String,
+    new: bool,
+    probe: bool,
+    requested: bool,
+    outcome: Outcome,
+    answered: Option<i64>,
+    pack: Option<String>,
+    sentence: Option<String>,
+    harder: bool,
+}
 
 fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
-    let rest = (
-        row.get(0)?,
-        row.get(1)?,
-        row.get(3)?,
-        row.get(4)?,
-        row.get(5)?,
-        row.get(6)?,
-        row.get(7)?,
-        row.get(8)?,
-        row.get(9)?,
-        row.get(10)?,
-    );
-    Ok(Raw(rest, row.get(2)?))
+    Ok(Raw {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        item: row.get(2)?,
+        seed: row.get(3)?,
+        reason: row.get(4)?,
+        new: row.get(5)?,
+        probe: row.get(6)?,
+        requested: row.get(7)?,
+        outcome: row.get(8)?,
+        answered: row.get(9)?,
+        pack: row.get(10)?,
+        sentence: row.get(11)?,
+        harder: row.get(12)?,
+    })
 }
 
 impl Raw {
     fn whole(self) -> Result<Ask> {
-        let Self((id, at, seed, reason, new, probe, requested, outcome, answered, pack), item) =
-            self;
         let item =
-            serde_json::from_str(&item).map_err(|_| Error::StoreDamaged { what: "check" })?;
-        let seed = seed.cast_unsigned();
+            serde_json::from_str(&self.item).map_err(|_| Error::StoreDamaged { what: "check" })?;
         Ok(Ask {
-            id,
-            at,
+            id: self.id,
+            at: self.at,
             item,
-            seed,
-            pack,
-            reason,
-            new,
-            probe,
-            requested,
-            outcome,
-            answered,
+            seed: self.seed.cast_unsigned(),
+            pack: self.pack,
+            reason: self.reason,
+            sentence: self.sentence,
+            new: self.new,
+            probe: self.probe,
+            requested: self.requested,
+            harder: self.harder,
+            outcome: self.outcome,
+            answered: self.answered,
         })
     }
 }
@@ -165,8 +181,8 @@ impl Txn<'_> {
         self.inner
             .execute(
                 "INSERT INTO ask (at, concept, address, seed, catalogue, item, reason, new, probe, requested,
-                                  pack)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                                  pack, sentence, harder)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
                 params![
                     ask.at,
                     ask.item.concept.as_str(),
@@ -178,7 +194,9 @@ impl Txn<'_> {
                     ask.new,
                     ask.probe,
                     ask.requested,
-                    ask.pack
+                    ask.pack,
+                    ask.sentence,
+                    ask.harder
                 ],
             )
             .doing(DOING)?;
@@ -218,6 +236,19 @@ impl Txn<'_> {
             ))
             .doing(DOING)?;
         let rows = statement.query_map([since], raw).doing(DOING)?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing(DOING)?;
+        rows.into_iter().map(Raw::whole).collect()
+    }
+
+    /// Checks of a concept, the latest first.
+    pub fn asks_of(&self, concept: &Slug) -> Result<Vec<Ask>> {
+        let mut statement = self
+            .inner
+            .prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM ask WHERE concept = ?1 ORDER BY id DESC"
+            ))
+            .doing(DOING)?;
+        let rows = statement.query_map([concept.as_str()], raw).doing(DOING)?;
         let rows = rows.collect::<rusqlite::Result<Vec<_>>>().doing(DOING)?;
         rows.into_iter().map(Raw::whole).collect()
     }

@@ -85,13 +85,31 @@ impl Txn<'_> {
         self.set_fact(name, text)
     }
 
-    /// When this graph began, in seconds by this machine's clock; now, if it begins now.
+    /// When this graph began, in seconds by this machine's clock; now, if it begins now, or if the
+    /// clock was ahead when it did: else the silent first week could last for years.
     pub fn began(&self, now: i64) -> Result<i64> {
-        if let Some(at) = self.fact("began")? {
+        if let Some(at) = self.fact::<i64>("began")?.filter(|at| *at <= now) {
             return Ok(at);
         }
         self.set_fact("began", now)?;
         Ok(now)
+    }
+
+    /// Whether anything is asked unasked, and when the engineer last turned that on, in seconds.
+    pub fn asking(&self) -> Result<(bool, Option<i64>)> {
+        Ok((
+            self.fact::<bool>("asking_off")? != Some(true),
+            self.fact("asking_on_at")?,
+        ))
+    }
+
+    /// Turns asking on or off.
+    pub fn set_asking(&self, on: bool, now: i64) -> Result<()> {
+        self.set_fact("asking_off", !on)?;
+        if on {
+            self.set_fact("asking_on_at", now)?;
+        }
+        Ok(())
     }
 
     /// The key under which this device hashes what must not be guessed back.

@@ -2,10 +2,11 @@
 
 use super::Txn;
 use crate::error::{Doing, Result};
+use kernel::catalogue::Catalogue;
 use kernel::delta::{Retract, Scope};
 use kernel::ids::{DAY, HOUR, Slug};
 use kernel::sync::client::Local;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{OptionalExtension, Row, params};
 use std::collections::BTreeSet;
 
 const DOING: &str = "read or write where concepts were met";
@@ -14,8 +15,15 @@ const DOING: &str = "read or write where concepts were met";
 pub const MENTIONS_KEPT_S: i64 = 7 * DAY;
 /// An act is recognised when it is told again within this time, in seconds.
 const ACTS_KEPT_S: i64 = 90 * DAY;
+/// Decisions are kept as long as the lines that they speak of, in seconds.
+pub const DECISIONS_KEPT_S: i64 = MENTIONS_KEPT_S;
 /// The ask policy looks back no further than this, in seconds.
 const MOMENTS_KEPT_S: i64 = 2 * DAY;
+
+/// Moments in which something ended: what is decided then is kept.
+const ENDS: [&str; 4] = ["day-start", "commit", "turn-ended", "turn-interrupted"];
+/// The fact that tells up to which moment decisions were kept.
+const DECIDED: &str = "decided_until";
 
 /// A concept met in a line.
 #[derive(Clone, Debug)]
@@ -34,9 +42,15 @@ pub struct NewMention<'a> {
     pub file: &'a str,
     /// The line.
     pub line: &'a str,
+    /// The line's number in the file, from 1, where it is known.
+    pub row: Option<u32>,
+    /// How sure the rule is, in percent.
+    pub confidence: u8,
+    /// What the line stands in.
+    pub within: Option<&'a str>,
 }
 
-/// The line that a check is about.
+/// A line in which a concept was met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
     /// When, in seconds.
@@ -45,6 +59,44 @@ pub struct Met {
     pub file: String,
     /// The line.
     pub line: String,
+    /// The rule that found it.
+    pub rule: String,
+    /// The line's number in the file, from 1, where it is known.
+    pub row: Option<u32>,
+    /// How sure the rule is, in percent; unknown of lines that an older program kept.
+    pub confidence: Option<u8>,
+    /// What the line stands in.
+    pub within: Option<String>,
+    /// The change's hash: equal for all lines of one file in one change.
+    pub diff: Vec<u8>,
+}
+
+const MET: &str = "SELECT at, file, line, detector, row, confidence, within, diff FROM mention WHERE concept = ?1";
+
+fn met(row: &Row<'_>) -> rusqlite::Result<Met> {
+    Ok(Met {
+        at: row.get(0)?,
+        file: row.get(1)?,
+        line: row.get(2)?,
+        rule: row.get(3)?,
+        row: row.get(4)?,
+        confidence: row.get(5)?,
+        within: row.get(6)?,
+        diff: row.get(7)?,
+    })
+}
+
+/// Something that happened in a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MomentRow {
+    /// Its number here: they rise in the order in which things were told.
+    pub id: i64,
+    /// When, in seconds by this machine's clock.
+    pub at: i64,
+    /// The session, hashed under the device's key.
+    pub session: Vec<u8>,
+    /// What.
+    pub what: String,
 }
 
 impl Txn<'_> {
@@ -62,8 +114,9 @@ impl Txn<'_> {
     pub fn add_mention(&self, mention: &NewMention<'_>) -> Result<()> {
         self.inner
             .prepare_cached(
-                "INSERT INTO mention (at, concept, detector, strong, diff, file, line)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO mention (at, concept, detector, strong, diff, file, line, row, confidence,
+                                      within)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
             )
             .and_then(|mut s| {
                 s.execute(params![
@@ -73,31 +126,35 @@ impl Txn<'_> {
                     mention.strong,
                     mention.diff,
                     mention.file,
-                    mention.line
+                    mention.line,
+                    mention.row,
+                    mention.confidence,
+                    mention.within
                 ])
             })
             .doing(DOING)?;
         Ok(())
     }
 
-    /// The latest line in which a concept was met, a strong mention before a weak one.
+    /// The line that shows a concept best: a strong mention before a weak one, then the surest, then the
+    /// latest.
     pub fn met(&self, concept: &Slug) -> Result<Option<Met>> {
         self.inner
-            .prepare_cached(
-                "SELECT at, file, line FROM mention WHERE concept = ?1
-                 ORDER BY strong DESC, at DESC, id DESC LIMIT 1",
-            )
-            .and_then(|mut s| {
-                s.query_row([concept.as_str()], |row| {
-                    Ok(Met {
-                        at: row.get(0)?,
-                        file: row.get(1)?,
-                        line: row.get(2)?,
-                    })
-                })
-                .optional()
-            })
+            .prepare_cached(&format!(
+                "{MET} ORDER BY strong DESC, confidence DESC, at DESC, id DESC LIMIT 1"
+            ))
+            .and_then(|mut s| s.query_row([concept.as_str()], met).optional())
             .doing(DOING)
+    }
+
+    /// Every line in which a concept was met, the latest first.
+    pub fn met_all(&self, concept: &Slug) -> Result<Vec<Met>> {
+        let mut statement = self
+            .inner
+            .prepare_cached(&format!("{MET} ORDER BY at DESC, id DESC"))
+            .doing(DOING)?;
+        let rows = statement.query_map([concept.as_str()], met).doing(DOING)?;
+        rows.collect::<rusqlite::Result<_>>().doing(DOING)
     }
 
     /// The concepts met at or after `since`.
@@ -125,19 +182,50 @@ impl Txn<'_> {
         Ok(())
     }
 
-    /// What happened in the session that last said something, in order, at or after `since`.
-    pub fn moments(&self, since: i64) -> Result<Vec<String>> {
+    /// What happened at or after `since` in all sessions, in the order in which it was told.
+    pub fn moments(&self, since: i64) -> Result<Vec<MomentRow>> {
         let mut statement = self
             .inner
-            .prepare_cached(
-                "SELECT what FROM moment WHERE at >= ?1 AND session =
-                 (SELECT session FROM moment ORDER BY id DESC LIMIT 1) ORDER BY id",
-            )
+            .prepare_cached("SELECT id, at, session, what FROM moment WHERE at >= ?1 ORDER BY id")
             .doing(DOING)?;
         let rows = statement
-            .query_map([since], |row| row.get(0))
+            .query_map([since], |row| {
+                Ok(MomentRow {
+                    id: row.get(0)?,
+                    at: row.get(1)?,
+                    session: row.get(2)?,
+                    what: row.get(3)?,
+                })
+            })
             .doing(DOING)?;
         rows.collect::<rusqlite::Result<_>>().doing(DOING)
+    }
+
+    /// Of these moments the last one in which something ended, if there is one since this was asked
+    /// last; the next time it is not new any more.
+    pub fn newly_ended<'m>(&self, moments: &'m [MomentRow]) -> Result<Option<&'m MomentRow>> {
+        let until: i64 = self.fact(DECIDED)?.unwrap_or(0);
+        let new = moments
+            .iter()
+            .rev()
+            .find(|row| row.id > until && ENDS.contains(&row.what.as_str()));
+        if let Some(new) = new {
+            self.set_fact(DECIDED, new.id)?;
+        }
+        Ok(new)
+    }
+
+    /// Sessions in which an approval was asked at or after `since`, and nothing has happened since then.
+    pub fn approvals_asked(&self, since: i64) -> Result<BTreeSet<Vec<u8>>> {
+        let mut waiting = BTreeSet::new();
+        for row in self.moments(since)? {
+            if row.what == "approval-asked" {
+                waiting.insert(row.session);
+            } else {
+                waiting.remove(&row.session);
+            }
+        }
+        Ok(waiting)
     }
 
     /// Whether anything happened at or after `since`.
@@ -157,6 +245,7 @@ impl Txn<'_> {
             ("DELETE FROM mention WHERE at < ?1", MENTIONS_KEPT_S),
             ("DELETE FROM act WHERE at < ?1", ACTS_KEPT_S),
             ("DELETE FROM moment WHERE at < ?1", MOMENTS_KEPT_S),
+            ("DELETE FROM decision WHERE at < ?1", DECISIONS_KEPT_S),
         ] {
             self.inner.execute(sql, [now - kept]).doing(DOING)?;
         }
@@ -184,6 +273,33 @@ impl Txn<'_> {
         ] {
             self.inner.execute(sql, params![one, until]).doing(DOING)?;
         }
+        self.inner
+            .execute(
+                "DELETE FROM met_by WHERE hour <= ?2 AND (?1 IS NULL OR concept = ?1)",
+                params![one, retract.at.unix()],
+            )
+            .doing(DOING)?;
+        self.inner
+            .execute(
+                "DELETE FROM claim WHERE at < ?2 AND (?1 IS NULL OR concept = ?1)",
+                params![one, until],
+            )
+            .doing(DOING)?;
+        // A decision's sentence may name the concept, by its title.
+        let named = match &retract.scope {
+            Scope::All => None,
+            Scope::Concept(slug) => Some(
+                Catalogue::builtin()
+                    .get(slug)
+                    .map_or(slug.as_str(), |c| &c.title),
+            ),
+        };
+        self.inner
+            .execute(
+                "DELETE FROM decision WHERE at < ?2 AND (?1 IS NULL OR instr(sentence, ?1) > 0)",
+                params![named, until - offset],
+            )
+            .doing(DOING)?;
         if one.is_none() {
             self.inner
                 .execute("DELETE FROM moment WHERE at < ?1", [until - offset])

@@ -64,6 +64,132 @@ fn a_store_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
 }
 
 #[test]
+fn a_store_of_the_second_version_keeps_every_row_and_learns_what_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    home.ensure().unwrap();
+    let catalogue = kernel::catalogue::Catalogue::builtin();
+    let item = kernel::items::assemble(catalogue, &slug("git-rebase"), 1).unwrap();
+    let raw = Connection::open(home.database()).unwrap();
+    raw.execute_batch(MIGRATIONS[0]).unwrap();
+    raw.execute_batch(MIGRATIONS[1]).unwrap();
+    raw.pragma_update(None, "user_version", 2).unwrap();
+    for (id, outcome) in [(1, "right"), (2, "later"), (3, "waiting")] {
+        raw.execute(
+            "INSERT INTO ask (id, at, concept, address, seed, catalogue, item, reason, new, probe, requested,
+                              outcome, answered, pack)
+             VALUES (?1, ?1, 'git-rebase', ?2, -7, 1, ?3, 'you met it today', 1, 0, 1, ?4, 9, 'v1')",
+            rusqlite::params![id, item.address.as_str(), serde_json::to_string(&item).unwrap(), outcome],
+        )
+        .unwrap();
+    }
+    raw.execute(
+        "INSERT INTO mention (at, concept, detector, strong, diff, file, line)
+         VALUES (5, 'git-rebase', 'd', 1, x'00', 'a.sh', 'git rebase')",
+        [],
+    )
+    .unwrap();
+    raw.execute(
+        "INSERT INTO moment (at, session, what) VALUES (5, x'01', 'commit')",
+        [],
+    )
+    .unwrap();
+    raw.execute("INSERT INTO act (id, at) VALUES (x'02', 5)", [])
+        .unwrap();
+    raw.execute(
+        "INSERT INTO probe (concept, due) VALUES ('git-rebase', 8)",
+        [],
+    )
+    .unwrap();
+    raw.execute("INSERT INTO fact (name, value) VALUES ('began', 3)", [])
+        .unwrap();
+    raw.execute("INSERT INTO tally (name, n) VALUES ('x', 4)", [])
+        .unwrap();
+    drop(raw);
+    let mut store = Store::open(&home).unwrap();
+    store
+        .write(|txn| {
+            let asks = txn.asks(0)?;
+            let kept: Vec<_> = asks.iter().map(|ask| (ask.id, ask.outcome)).collect();
+            assert_eq!(
+                kept,
+                [
+                    (1, Outcome::Right),
+                    (2, Outcome::Later),
+                    (3, Outcome::Waiting)
+                ]
+            );
+            for ask in &asks {
+                assert_eq!((&ask.item, ask.seed), (&item, (-7_i64).cast_unsigned()));
+                assert_eq!((ask.answered, ask.pack.as_deref()), (Some(9), Some("v1")));
+                assert_eq!(
+                    (&ask.sentence, ask.harder, ask.requested),
+                    (&None, false, true)
+                );
+            }
+            let met = txn.met(&slug("git-rebase"))?.unwrap();
+            assert_eq!(
+                (met.rule.as_str(), met.row, met.confidence),
+                ("d", None, None)
+            );
+            assert_eq!(txn.moments(0)?[0].what, "commit");
+            assert!(
+                !txn.is_first(&[2], 5)?,
+                "an act that counted does not count again"
+            );
+            assert_eq!(txn.probes()?.get(&slug("git-rebase")), Some(&8));
+            assert_eq!(txn.began(100)?, 3);
+            assert_eq!(txn.tallies()?.get("x"), Some(&4));
+            // What the older tables could not hold.
+            assert!(txn.settle(3, Outcome::Dismissed, 10)?);
+            assert!(
+                txn.resting()?.is_empty() && txn.mutes()?.is_empty() && txn.claims()?.is_empty()
+            );
+            Ok(())
+        })
+        .unwrap();
+    // And the next check's number follows the last one's.
+    let left = folder.path().join("home/graph.db");
+    let raw = Connection::open(left).unwrap();
+    let tables: i64 = raw
+        .query_row(
+            "SELECT count(*) FROM sqlite_schema WHERE name IN ('ask_before', 'ask_outcome')",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(tables, 1, "the index is back, the old table is gone");
+}
+
+#[test]
+fn what_was_decided_is_forgotten_with_the_lines_that_it_speaks_of() {
+    let mut store = Store::in_memory();
+    let decided = Decided {
+        at: 100 * DAY,
+        session: vec![1; 16],
+        breakpoint: "commit".to_owned(),
+        what: "too_soon".to_owned(),
+        sentence: "not now: the last check is less than an hour ago".to_owned(),
+    };
+    store.write(|txn| txn.add_decision(&decided)).unwrap();
+    store.write(|txn| txn.forget_old(107 * DAY)).unwrap();
+    assert_eq!(
+        store.read(|txn| txn.decisions(0)).unwrap(),
+        std::slice::from_ref(&decided)
+    );
+    store.write(|txn| txn.forget_old(107 * DAY + 1)).unwrap();
+    assert!(store.read(|txn| txn.decisions(0)).unwrap().is_empty());
+}
+
+#[test]
+fn a_clock_that_was_ahead_at_the_beginning_does_not_make_the_first_week_last() {
+    let mut store = Store::in_memory();
+    assert_eq!(store.write(|txn| txn.began(400 * DAY)).unwrap(), 400 * DAY);
+    assert_eq!(store.write(|txn| txn.began(5 * DAY)).unwrap(), 5 * DAY);
+    assert_eq!(store.write(|txn| txn.began(9 * DAY)).unwrap(), 5 * DAY);
+}
+
+#[test]
 fn the_folder_and_every_file_in_it_are_the_engineers_alone() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("home"));
@@ -201,6 +327,9 @@ fn the_engineers_lines_are_gone_after_seven_days() {
         diff: &[1; 32],
         file: "a.py",
         line: "with a:",
+        row: None,
+        confidence: 80,
+        within: None,
     };
     store.write(|txn| txn.add_mention(&mention)).unwrap();
     store.write(|txn| txn.forget_old(107 * DAY)).unwrap();
@@ -239,6 +368,9 @@ fn a_retract_is_obeyed_by_the_engineers_lines_too() {
         diff: &[1; 32],
         file: "a.py",
         line: "with a:",
+        row: None,
+        confidence: 80,
+        within: None,
     };
     store
         .write(|txn| {
