@@ -3,13 +3,14 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aiworklab
 SHELL := /bin/bash
 AREA ?= all
 
-.PHONY: help run test prove bench image fmt lint docs deps build bundle clean
+.PHONY: help run test prove bench fuzz image fmt lint docs deps build bundle clean
 help:
 	@echo "make run            install what is missing, build, start the appliance with a sample organisation"
 	@echo "make run SAMPLE=0   the same with an empty store of your own beside it; HOST=name for all interfaces"
 	@echo "make test           everything that proves it ($(CARGO_TARGET_DIR))"
 	@echo "make prove AREA=x   the long proofs of an area; writes airgap-docs/src/evidence.md"
 	@echo "make bench AREA=x   ratios against a named reference, in one run"
+	@echo "make fuzz           random inputs for what is read from others, a minute each; finds are replayed by make test"
 	@echo "make bundle         one signed file for an installation without a network; see .ci/bundle for the release key"
 	@echo "make image          the container image, with buildah; NAME=name:tag, ARCHIVE=file to write it there, too"
 	@echo "make fmt lint docs clean"
@@ -34,6 +35,8 @@ ifneq ($(filter prove bench,$(firstword $(MAKECMDGOALS))),)
 $(filter-out prove bench,$(MAKECMDGOALS)): ; @:
 .PHONY: $(filter-out prove bench,$(MAKECMDGOALS))
 endif
+fuzz: deps
+	@.ci/fuzz
 fmt:
 	cargo fmt --all
 lint:
