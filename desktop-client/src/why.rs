@@ -360,7 +360,9 @@ impl Of {
                 place(&met.file, met.row),
                 plain(&met.rule),
             );
-            out.push_str(&words::indented(&met.line, "      "));
+            if !met.line.is_empty() {
+                out.push_str(&words::indented(&met.line, "      "));
+            }
         }
         let _ = writeln!(out, "Is it wrong? aiworklab wrong {}", self.concept);
     }

@@ -402,7 +402,10 @@ fn tell_score(tags: &Path, draws: [&Path; 2], path: &Path, bless: bool) -> Outco
         );
         Ok(tally)
     };
-    of_draw(draws[0], "for their concept, as many of a rare one as of a common one,")?;
+    of_draw(
+        draws[0],
+        "for their concept, as many of a rare one as of a common one,",
+    )?;
     let on = of_draw(draws[1], "by lot among all")?;
     let measured: BTreeMap<Slug, Tally> = tallies
         .into_iter()

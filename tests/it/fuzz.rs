@@ -35,12 +35,9 @@ fn replay(target: &str, run: fn(&[u8])) -> (usize, Vec<PathBuf>) {
 
 #[test]
 fn no_file_of_the_corpus_and_no_past_find_breaks_what_reads_it() {
-    let targets: [(&str, fn(&[u8])); 3] = [
-        ("event", targets::event),
-        ("diff", targets::diff),
-        ("wire", targets::wire),
-    ];
-    for (target, run) in targets {
+    type Target = fn(&[u8]);
+    let targets: [Target; 3] = [targets::event, targets::diff, targets::wire];
+    for (target, run) in ["event", "diff", "wire"].into_iter().zip(targets) {
         let (tried, broken) = replay(target, run);
         assert!(tried >= 8, "only {tried} files for {target}");
         assert_eq!(broken, Vec::<PathBuf>::new(), "{target}");

@@ -5,6 +5,7 @@ mod browser;
 mod bundle;
 mod coverage;
 mod durability;
+mod fuzz;
 mod image;
 mod items;
 mod layers;

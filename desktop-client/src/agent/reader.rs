@@ -21,6 +21,8 @@ use kernel::tagging::{self, Mention, Part, Place, SourceChange, Strength, Tagged
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// Where a concept was met that a plan told.
+const A_PLAN: &str = "a plan";
 /// Longest line of the engineer's that is kept, in characters.
 const LINE_CHARS: usize = 240;
 /// Most different names of unknown shapes that are counted apart.
@@ -276,7 +278,7 @@ impl<'w> Reader<'w> {
                 (Act::Ran(ran), Place::Command) => ("a command", None, ran.command.as_str()),
                 (Act::Planned(steps), Place::Step(n)) => {
                     let Some(step) = steps.get(n) else { continue };
-                    ("a plan", None, step.as_str())
+                    (A_PLAN, None, step.as_str())
                 }
                 _ => continue,
             };
@@ -343,7 +345,12 @@ impl<'w> Reader<'w> {
                     strong: mention.strength == Strength::Strong,
                     diff: diff.as_ref(),
                     file: &file,
-                    line: &line,
+                    // A plan's words may be the engineer's own: of it, no text is kept.
+                    line: if matches!(found.place, A_PLAN) {
+                        ""
+                    } else {
+                        &line
+                    },
                     row: mention.row,
                     confidence: mention.confidence.get(),
                     within: within.as_deref(),

@@ -27,8 +27,14 @@ pub fn heading(check: &Check) -> String {
 /// What stands above the engineer's own line.
 pub fn line_heading(met: &Met) -> String {
     let within = met.within.as_ref().map(|within| format!(", in {within}"));
+    // Of a plan, no text is kept.
+    let what = if met.line.is_empty() {
+        "Met in"
+    } else {
+        "Your line in"
+    };
     plain(&format!(
-        "Your line in {}{}, {}. Rule {}; forgotten after 7 days.",
+        "{what} {}{}, {}. Rule {}; forgotten after 7 days.",
         place(&met.file, met.row),
         within.unwrap_or_default(),
         words::day(met.at),
@@ -42,8 +48,10 @@ pub fn asked(check: &Check) -> String {
     let mut out = wrapped(&heading(check), WIDTH, "");
     if let Some(met) = &check.met {
         out.push_str(&wrapped(&line_heading(met), WIDTH, ""));
-        out.push('\n');
-        out.push_str(&indented(&met.line, "    "));
+        if !met.line.is_empty() {
+            out.push('\n');
+            out.push_str(&indented(&met.line, "    "));
+        }
     }
     out.push('\n');
     out.push_str(&wrapped(&item.stem, WIDTH, ""));

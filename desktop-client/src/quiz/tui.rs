@@ -186,7 +186,9 @@ fn asking(screen: &Screen, width: usize, look: Look) -> Vec<Line<'static>> {
             "",
             look.known(),
         );
-        code(&mut lines, &met.line, look);
+        if !met.line.is_empty() {
+            code(&mut lines, &met.line, look);
+        }
         lines.push(Line::default());
     }
     text(&mut lines, &item.stem, width, "", look.strong());

@@ -176,7 +176,11 @@ impl SourceChange {
     pub(super) fn language(&self) -> Option<Language> {
         let top = self.segments.first().filter(|s| s.first_row == Some(1));
         let line = top.and_then(|s| s.text.lines().next()).unwrap_or_default();
-        Language::of_file(&self.file_name, line)
+        Language::of_file(&self.file_name, line).or_else(|| {
+            let out_of_sight = top.is_none();
+            let text = || self.segments.iter().map(|s| s.text.as_str());
+            (out_of_sight && Language::is_script(&self.file_name, text())).then_some(Language::Bash)
+        })
     }
 }
 

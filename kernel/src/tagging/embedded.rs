@@ -143,15 +143,21 @@ fn argument(at: At<'_>) -> Option<Inner> {
             .find(|word| Language::of_program(word.source()).is_some())?
             .source();
     }
-    let language = Language::of_program(program).filter(|l| *l != Language::Sql)?;
-    words.find(|word| {
-        let flag = word.source();
-        matches!(
-            flag,
-            "-c" | "-e" | "--eval" | "-r" | "-lc" | "-ec" | "-euc" | "-xc"
-        )
-    })?;
-    let code = words.next()?;
+    let (language, code) = if program == "ssh" {
+        // What another machine's shell is given.
+        let quoted = |word: &At<'_>| matches!(word.kind_name(), "raw_string" | "string");
+        (Language::Bash, words.filter(quoted).last()?)
+    } else {
+        let language = Language::of_program(program).filter(|l| *l != Language::Sql)?;
+        words.find(|word| {
+            let flag = word.source();
+            matches!(
+                flag,
+                "-c" | "-e" | "--eval" | "eval" | "-r" | "-lc" | "-ec" | "-euc" | "-xc"
+            )
+        })?;
+        (language, words.next()?)
+    };
     let text = match code.kind_name() {
         "raw_string" => code.source().trim_matches('\'').to_owned(),
         "string" => shell::unescaped(code.source().trim_matches('"')),

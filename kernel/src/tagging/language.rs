@@ -113,6 +113,32 @@ impl Language {
         }
     }
 
+    /// Whether pieces of a file without an extension, whose first line is out of sight, are a shell's:
+    /// by the folder it lies in, and by words that no other language ends a block with.
+    pub(crate) fn is_script<'t>(name: &str, pieces: impl Iterator<Item = &'t str>) -> bool {
+        const FOLDERS: [&str; 7] = [
+            "bin",
+            "scripts",
+            "script",
+            "hooks",
+            ".husky",
+            ".githooks",
+            "ci",
+        ];
+        let mut parts = name.rsplit(['/', '\\']);
+        let base = parts.next().unwrap_or_default();
+        let told = |piece: &str| {
+            let ends = piece.lines().map(str::trim).any(|line| {
+                let last = line.split_whitespace().next_back();
+                matches!(line, "fi" | "done" | "esac") || matches!(last, Some("then" | "do" | "in"))
+            });
+            ends || piece.contains("\"$") || piece.contains("$(")
+        };
+        !base.contains('.')
+            && parts.any(|folder| FOLDERS.contains(&folder))
+            && pieces.into_iter().any(told)
+    }
+
     /// The grammars in which a rule written for this language is tried: the
     /// dialects of JavaScript share most of their syntax tree.
     pub(crate) fn family(self) -> &'static [Self] {
