@@ -17,7 +17,7 @@ use kernel::delta::{Delta, Evidence, Observation, Retract, State};
 use kernel::event::{Act, Event};
 use kernel::ids::{DAY, Hour, Slug};
 use kernel::sync::{Rows, client};
-use kernel::tagging::{self, Mention, Part, Place, SourceChange, Strength, Tagged, plan};
+use kernel::tagging::{self, Mention, Part, Place, SourceChange, Strength, Tagged, Tagger, plan};
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -254,6 +254,12 @@ impl<'w> Reader<'w> {
             Act::Planned(steps) => plans.parts(steps, &fresh),
             _ => (tagging::tag_event(event), None),
         }));
+        // What the tagger makes of code without the rules that were called wrong; plans lean on none.
+        let rules_rest = !self.resting.is_empty() && !matches!(event.act, Act::Planned(_));
+        let left = rules_rest.then(|| {
+            let without = || Tagger::builtin().tag_event_without(event, &self.resting);
+            catch_unwind(AssertUnwindSafe(without)).unwrap_or_default()
+        });
         let Ok((parts, counted)) = parts else {
             told.passed_over
                 .push((told.act.clone(), "the tagger failed on it".to_owned()));
@@ -268,6 +274,8 @@ impl<'w> Reader<'w> {
                 name,
                 tagged,
             } = part;
+            let without = left.iter().flatten().find(|part| part.place == place);
+            let without = without.map(|part| &part.tagged);
             let (place, change, text) = match (&event.act, place) {
                 (Act::Changed(changes), Place::File(n)) => {
                     let Some(change) = changes.get(n) else {
@@ -292,7 +300,7 @@ impl<'w> Reader<'w> {
                 change,
                 text,
             };
-            self.met(txn, &found, &tagged, told)?;
+            self.met(txn, &found, (&tagged, without), told)?;
         }
         Ok(())
     }
@@ -322,7 +330,7 @@ impl<'w> Reader<'w> {
         &mut self,
         txn: &mut Txn<'_>,
         found: &Found<'_>,
-        tagged: &Tagged,
+        (tagged, without): (&Tagged, Option<&Tagged>),
         told: &mut Happened,
     ) -> Result<()> {
         if tagged.mentions.is_empty() {
@@ -333,7 +341,7 @@ impl<'w> Reader<'w> {
         let hour = txn.hour_at(found.at)?;
         for mention in &tagged.mentions {
             let concept = graph::resolved(mention.concept.clone());
-            let counted = self.counts(txn, (found.at, hour), tagged, &concept, mention)?;
+            let counted = self.counts(txn, (found.at, hour), without, &concept, mention)?;
             let line = short(found.line(mention.line));
             let within = mention.within.as_deref().map(short);
             if counted == Counted::Yes {
@@ -372,22 +380,14 @@ impl<'w> Reader<'w> {
         Ok(())
     }
 
-    /// Whether a mention rests: its rule was called wrong, or it is a weak one and what it leaned on was.
-    fn rests(&self, tagged: &Tagged, concept: &Slug, mention: &Mention) -> bool {
-        let called_wrong = |mention: &Mention| {
-            self.resting
-                .contains(&(concept.clone(), mention.detector.clone()))
-        };
-        if called_wrong(mention) {
-            return true;
-        }
-        let others = || {
-            let same = |other: &&Mention| other.concept == mention.concept;
-            tagged.mentions.iter().filter(same)
-        };
-        mention.strength == Strength::Weak
-            && others().any(called_wrong)
-            && others().filter(|other| !called_wrong(other)).count() < 2
+    /// Whether a mention rests: its rule was called wrong, or the tagger does not make it `without`
+    /// the rules that were.
+    fn rests(&self, without: Option<&Tagged>, concept: &Slug, mention: &Mention) -> bool {
+        let key = |m: &Mention| (m.concept.clone(), m.detector.clone(), m.line);
+        let stays = |left: &Tagged| left.mentions.iter().any(|m| key(m) == key(mention));
+        self.resting
+            .contains(&(concept.clone(), mention.detector.clone()))
+            || without.is_some_and(|left| !stays(left))
     }
 
     /// Whether a mention counts; where it does, it is noted once a day that the concept was met.
@@ -395,11 +395,11 @@ impl<'w> Reader<'w> {
         &mut self,
         txn: &mut Txn<'_>,
         (at, hour): (i64, Hour),
-        tagged: &Tagged,
+        without: Option<&Tagged>,
         concept: &Slug,
         mention: &Mention,
     ) -> Result<Counted> {
-        if self.rests(tagged, concept, mention) {
+        if self.rests(without, concept, mention) {
             return Ok(Counted::Resting);
         }
         if self.muted.covers(Catalogue::builtin(), concept) {
