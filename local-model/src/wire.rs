@@ -209,6 +209,20 @@ fn tidy_all(value: &mut Value) {
     }
 }
 
+/// Code, message and causes of an error, each by its first line, on one line: what goes over the
+/// socket.
+#[must_use]
+pub fn words(code: &str, error: &dyn std::error::Error) -> String {
+    let mut words = format!("{code} {error}");
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        words.push_str(": ");
+        words.push_str(e.to_string().lines().next().unwrap_or_default());
+        cause = e.source();
+    }
+    words
+}
+
 /// A text on one line, without control characters, at most so many characters.
 #[must_use]
 pub fn tidy(text: &str, most: usize) -> String {

@@ -8,7 +8,7 @@ use super::build::{Maker, askable};
 use super::check::check_in;
 use super::draw::Draw;
 use super::{Error, Form, Item, ItemAddress, ItemKind};
-use crate::catalogue::{Aspect, Catalogue};
+use crate::catalogue::{Aspect, Catalogue, Concept};
 use crate::ids::{DAY, Slug};
 
 /// Days within which neither an item nor an aspect comes again.
@@ -112,12 +112,7 @@ pub fn next_from(
 ) -> Result<Picked, Error> {
     let entry = askable(catalogue, concept)?;
     let past = Past::of(concept, seen, now);
-    let open = |item: &&Item| {
-        item.concept == *concept
-            && past.is_open(&item.aspect)
-            && !past.used.contains(&item.address)
-            && check_in(entry, item).is_ok()
-    };
+    let open = |item: &&Item| past.allows(entry, item);
     let first = |item: &&Item| {
         item.form == Form::Curated && matches!(item.task, Some(ItemKind::Predict | ItemKind::Bug))
     };
@@ -156,12 +151,7 @@ pub fn hardest_from(
 ) -> Result<Picked, Error> {
     let entry = askable(catalogue, concept)?;
     let past = Past::of(concept, seen, now);
-    let made = items.iter().filter(|item| {
-        item.concept == *concept
-            && past.is_open(&item.aspect)
-            && !past.used.contains(&item.address)
-            && check_in(entry, item).is_ok()
-    });
+    let made = items.iter().filter(|item| past.allows(entry, item));
     let mut all: Vec<Picked> = made
         .map(|item| Picked {
             item: item.clone(),
@@ -205,6 +195,15 @@ impl<'a> Past<'a> {
         let recent = seen.iter().filter(|s| s.at + REPEAT_DAYS * DAY > now);
         let used = recent.map(|s| &s.address).collect();
         Self { seen, used, now }
+    }
+
+    /// Whether an item that was made ahead may be asked now: of this concept, sound by this
+    /// catalogue, not used lately, of an aspect that is open.
+    fn allows(&self, entry: &Concept, item: &Item) -> bool {
+        item.concept == entry.slug
+            && self.is_open(&item.aspect)
+            && !self.used.contains(&item.address)
+            && check_in(entry, item).is_ok()
     }
 
     /// Whether an aspect may be tested now.

@@ -53,13 +53,6 @@ impl EngineError {
     /// Code, message and causes on one line: what goes over the socket.
     #[must_use]
     pub fn words(&self) -> String {
-        let mut words = format!("{} {self}", self.code());
-        let mut cause = std::error::Error::source(self);
-        while let Some(e) = cause {
-            words.push_str(": ");
-            words.push_str(e.to_string().lines().next().unwrap_or_default());
-            cause = e.source();
-        }
-        words
+        local_model::wire::words(self.code(), self)
     }
 }
