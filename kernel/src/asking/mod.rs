@@ -15,6 +15,8 @@ mod candidates;
 #[cfg(test)]
 mod candidates_tests;
 mod choice;
+#[cfg(test)]
+mod choice_tests;
 mod claim;
 mod decision;
 mod doubt;

@@ -23,6 +23,8 @@
 mod change;
 pub mod confidence;
 mod config;
+#[cfg(test)]
+mod context_tests;
 mod embedded;
 mod language;
 mod mend;
