@@ -199,9 +199,7 @@ impl<'w> Reader<'w> {
         match &event.act {
             Act::SessionBegan => {
                 // The day's first session is a moment to ask in.
-                let offset = i64::from(self.world.utc_offset_s(at));
-                let midnight = (at + offset).div_euclid(DAY) * DAY - offset;
-                if !txn.any_moment(midnight)? {
+                if !txn.any_moment(self.world.midnight(at))? {
                     txn.add_moment(at, session, "day-start")?;
                 }
             }
@@ -383,11 +381,9 @@ impl<'w> Reader<'w> {
     /// Whether a mention rests: its rule was called wrong, or the tagger does not make it `without`
     /// the rules that were.
     fn rests(&self, without: Option<&Tagged>, concept: &Slug, mention: &Mention) -> bool {
-        let key = |m: &Mention| (m.concept.clone(), m.detector.clone(), m.line);
-        let stays = |left: &Tagged| left.mentions.iter().any(|m| key(m) == key(mention));
         self.resting
             .contains(&(concept.clone(), mention.detector.clone()))
-            || without.is_some_and(|left| !stays(left))
+            || without.is_some_and(|left| !left.holds(mention))
     }
 
     /// Whether a mention counts; where it does, it is noted once a day that the concept was met.

@@ -15,7 +15,7 @@ use kernel::asking::Muted;
 use kernel::catalogue::Catalogue;
 use kernel::diff::{self, Diff};
 use kernel::ids::Slug;
-use kernel::tagging::{Mention, Skipped, SourceChange, Strength, Tagger};
+use kernel::tagging::{Mention, Skipped, SourceChange, Strength, Tagged, Tagger};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -52,10 +52,10 @@ impl Wishes {
         })
     }
 
-    /// Why the agent would not count a mention, if it would not.
-    fn against(&self, mention: &Mention) -> Option<&'static str> {
-        let rule = (mention.concept.clone(), mention.detector.clone());
-        if self.resting.contains(&rule) {
+    /// Why the agent would not count a mention, if it would not; `without` is what the tagger makes
+    /// of the same text without the rules that rest.
+    fn against(&self, mention: &Mention, without: Option<&Tagged>) -> Option<&'static str> {
+        if without.is_some_and(|left| !left.holds(mention)) {
             Some("you called this rule wrong")
         } else if self.muted.covers(
             Catalogue::builtin(),
@@ -142,13 +142,21 @@ type Mentioned = (Mention, String, Option<&'static str>);
 type Mentions = Vec<Mentioned>;
 
 fn in_change(change: &SourceChange, wishes: &Wishes) -> (Mentions, Option<String>) {
-    let Ok(tagged) = catch_unwind(AssertUnwindSafe(|| Tagger::builtin().tag(change))) else {
+    let tagger = Tagger::builtin();
+    let rest = (!wishes.resting.is_empty()).then_some(&wishes.resting);
+    let both = catch_unwind(AssertUnwindSafe(|| {
+        (
+            tagger.tag(change),
+            rest.map(|rest| tagger.tag_without(change, rest)),
+        )
+    }));
+    let Ok((tagged, without)) = both else {
         return (Vec::new(), Some("the tagger failed on it".to_owned()));
     };
     let mentions = tagged.mentions.into_iter().map(|mention| {
         let line = change.added_line(mention.line).unwrap_or_default();
         let line = plain(line.trim()).chars().take(LINE_CHARS).collect();
-        let against = wishes.against(&mention);
+        let against = wishes.against(&mention, without.as_ref());
         (mention, line, against)
     });
     (

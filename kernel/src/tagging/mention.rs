@@ -67,6 +67,16 @@ pub struct Tagged {
 }
 
 impl Tagged {
+    /// Whether the find of `mention`, of the same text, is among these: concept, detector and line.
+    #[must_use]
+    pub fn holds(&self, mention: &Mention) -> bool {
+        let same = |m: &&Mention| (m.line, &m.detector) == (mention.line, &mention.detector);
+        self.mentions
+            .iter()
+            .filter(same)
+            .any(|m| m.concept == mention.concept)
+    }
+
     /// The concepts that were met.
     pub fn concepts(&self) -> BTreeSet<Slug> {
         self.mentions.iter().map(|m| m.concept.clone()).collect()
