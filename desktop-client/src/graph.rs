@@ -175,13 +175,11 @@ impl Table {
     /// The store's own.
     pub fn read(world: &dyn World, txn: &mut Txn<'_>, now: Now) -> Result<Self> {
         // Today is the engineer's own day, not the last 24 hours.
-        let offset = i64::from(world.utc_offset_s(now.machine));
-        let midnight = (now.machine + offset).div_euclid(DAY) * DAY - offset;
         Ok(Self {
             pairs: pairs(txn)?,
             muted: txn.muted()?,
             claims: txn.claims()?,
-            touched: txn.met_since(midnight)?,
+            touched: txn.met_since(world.midnight(now.machine))?,
             probes: txn.probes()?,
             retracts: txn.retracts()?,
             now: now.shared,

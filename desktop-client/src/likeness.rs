@@ -196,6 +196,10 @@ impl Plans {
 
     fn check(&self) -> Result<PathBuf, Without> {
         let folder = self.folder()?;
+        if matches!(self.model, Some(Ok(_))) {
+            // It was compared when it was loaded.
+            return Ok(folder.to_owned());
+        }
         let embedder = Embedder::in_folder(folder);
         for file in [&embedder.weights, &embedder.tokenizer] {
             let (found, _) = digest_of(&file.path).map_err(|e| Without::Refused(e.to_string()))?;

@@ -1,5 +1,6 @@
 //! What the program may ask of the machine around it, as a value.
 
+use kernel::ids::DAY;
 use std::ffi::OsString;
 
 /// Clock, randomness, environment.
@@ -9,6 +10,12 @@ pub trait World {
 
     /// How far local time is ahead of UTC at `at`, in seconds.
     fn utc_offset_s(&self, at: i64) -> i32;
+
+    /// When the local day began that `at` lies in, in seconds since 1970-01-01 UTC.
+    fn midnight(&self, at: i64) -> i64 {
+        let offset = i64::from(self.utc_offset_s(at));
+        (at + offset).div_euclid(DAY) * DAY - offset
+    }
 
     /// Fills `bytes` from the system's generator; `false` if it has none to give.
     #[must_use]
