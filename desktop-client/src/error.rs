@@ -6,10 +6,46 @@ use std::path::PathBuf;
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// An error of one module: its message says what and why, in `source` lies the cause.
+///
+/// A module with more than two ways to fail has an enum of its own, which becomes an [`Error`] by `?`.
+pub trait Told: std::error::Error {
+    /// The code that stands in the manual.
+    fn code(&self) -> &'static str;
+
+    /// What the engineer can do about it.
+    fn fix(&self) -> String;
+}
+
+/// The error of a module, whichever it is.
+#[derive(Debug)]
+pub struct Area(Box<dyn Told + Send + Sync>);
+
+impl std::fmt::Display for Area {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Area {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+impl<T: Told + Send + Sync + 'static> From<T> for Error {
+    fn from(error: T) -> Self {
+        Self::Area(Area(Box::new(error)))
+    }
+}
+
 /// Why a command failed. A message tells its own layer's part; the cause stays in `source`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// What a module of its own says; it brings its code and its fix.
+    #[error(transparent)]
+    Area(Area),
     /// No folder to keep things in.
     #[error("there is no folder to keep your graph in")]
     NoHome,
@@ -184,8 +220,9 @@ pub enum Error {
 
 impl Error {
     /// Code printed in the manual. Never reused.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
+            Self::Area(Area(error)) => error.code(),
             Self::NoHome => "C001",
             Self::Folder { .. } => "C002",
             Self::File { .. } => "C003",
@@ -236,6 +273,7 @@ impl Error {
     /// What the engineer can do about it.
     pub fn fix(&self) -> String {
         match self {
+            Self::Area(Area(error)) => error.fix(),
             Self::NoHome => "Set HOME, or AIWORKLAB_HOME to an absolute path.".into(),
             Self::Folder { path, .. } => {
                 format!("Make {} yours and writable, or set AIWORKLAB_HOME to another.", path.display())

@@ -45,7 +45,7 @@ pub fn command(
     yes: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let mut store = Store::open(home)?;
+    let mut store = Store::open(world, home)?;
     // What the spool still holds is of this hour or before, and goes with the rest.
     agent::run(world, home, &mut store)?;
     let concept = match what {

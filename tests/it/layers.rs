@@ -35,9 +35,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("adapters", &["kernel"]),
+    ("platform", &[]),
     (
         "desktop-client",
-        &["kernel", "adapters", "local-model", "sentences"],
+        &[
+            "kernel",
+            "adapters",
+            "platform",
+            "dashboard-web",
+            "local-model",
+            "sentences",
+        ],
     ),
     ("installer", &["bundle-manifest"]),
 ];

@@ -25,12 +25,13 @@ impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        let store = Store::open(&home).unwrap();
+        let world = Still::at(NOW);
+        let store = Store::open(&world, &home).unwrap();
         Self {
             _folder: folder,
             home,
             store,
-            world: Still::at(NOW),
+            world,
         }
     }
 

@@ -187,7 +187,7 @@ fn play(machine: &dyn World, wish: &Wish<'_>, days: &Days, sessions: Vec<Session
         })?;
     let home = Home::at(folder.path().join("home"));
     let world = Simulated::new(machine, wish.seed);
-    let mut store = Store::open(&home)?;
+    let mut store = Store::open(&world, &home)?;
     store.hurry()?;
     let began = begins(machine, days.began);
     world.set(began);

@@ -25,6 +25,7 @@ pub use wishes::RuleOf;
 
 use crate::error::{Doing, Error, Result};
 use crate::home::Home;
+use crate::world::World;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::StoreTooNew`] for a file of a newer program; [`Error::Store`] for the engine's.
-    pub fn open(home: &Home) -> Result<Self> {
+    pub fn open(_world: &dyn World, home: &Home) -> Result<Self> {
         home.ensure()?;
         let path = home.database();
         // Made here, so that it never has another mode; SQLite gives its side files the same one.
@@ -80,7 +81,7 @@ impl Store {
 
     /// Opens the store to look at it: nothing is made and nothing is brought up to date. `None` if
     /// there is none, or none that this program reads as it is.
-    pub fn peek(home: &Home) -> Option<Self> {
+    pub fn peek(_world: &dyn World, home: &Home) -> Option<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(home.database(), flags).ok()?;
         connection.busy_timeout(BUSY).ok()?;

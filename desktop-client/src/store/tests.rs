@@ -1,6 +1,7 @@
 //! The store by itself: versions, rights, and the protocol's promises over SQLite.
 
 use super::*;
+use crate::world::still::Still;
 use kernel::delta::{Delta, Evidence, Observation, State};
 use kernel::ids::{DAY, HOUR, Hour, Slug, StreamId};
 use kernel::sync::client::{self, Local};
@@ -25,12 +26,12 @@ fn see<L: Local>(rows: &mut L, at: i64, concept: &str) -> Result<(), L::Error> {
 fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("home"));
-    drop(Store::open(&home).unwrap());
+    drop(Store::open(&Still::at(0), &home).unwrap());
     let raw = Connection::open(home.database()).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
     drop(raw);
     let before = std::fs::read(home.database()).unwrap();
-    let error = Store::open(&home).unwrap_err();
+    let error = Store::open(&Still::at(0), &home).unwrap_err();
     let known = Store::version();
     assert!(matches!(error, Error::StoreTooNew { found: 99, known: k } if k == known));
     assert_eq!(std::fs::read(home.database()).unwrap(), before);
@@ -57,7 +58,7 @@ fn a_store_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
     )
     .unwrap();
     drop(raw);
-    let mut store = Store::open(&home).unwrap();
+    let mut store = Store::open(&Still::at(0), &home).unwrap();
     let waiting = store.read(|txn| txn.waiting()).unwrap().unwrap();
     assert_eq!((waiting.item, waiting.pack), (item, None));
     assert_eq!(store.read(|txn| txn.pack()).unwrap(), None);
@@ -106,7 +107,7 @@ fn a_store_of_the_second_version_keeps_every_row_and_learns_what_is_new() {
     raw.execute("INSERT INTO tally (name, n) VALUES ('x', 4)", [])
         .unwrap();
     drop(raw);
-    let mut store = Store::open(&home).unwrap();
+    let mut store = Store::open(&Still::at(0), &home).unwrap();
     store
         .write(|txn| {
             let asks = txn.asks(0)?;
@@ -193,7 +194,7 @@ fn a_clock_that_was_ahead_at_the_beginning_does_not_make_the_first_week_last() {
 fn the_folder_and_every_file_in_it_are_the_engineers_alone() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path().join("home"));
-    let mut store = Store::open(&home).unwrap();
+    let mut store = Store::open(&Still::at(0), &home).unwrap();
     store.write(|txn| txn.count("x", 1)).unwrap();
     let mode =
         |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -216,7 +217,7 @@ fn what_is_no_database_is_named_with_the_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::at(folder.path());
     std::fs::write(home.database(), vec![b'x'; 5000]).unwrap();
-    let told = Store::open(&home).unwrap_err().told();
+    let told = Store::open(&Still::at(0), &home).unwrap_err().told();
     assert!(told.contains("Move graph.db away"), "{told}");
 }
 

@@ -46,12 +46,13 @@ impl Desk {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        let store = Store::open(&home).unwrap();
+        let world = Still::at(NOW);
+        let store = Store::open(&world, &home).unwrap();
         Self {
             _folder: folder,
             home,
             store,
-            world: Still::at(NOW),
+            world,
         }
     }
 
@@ -64,7 +65,7 @@ impl Desk {
 
     /// What a crash or a new start of the machine leaves.
     fn again(&mut self) {
-        self.store = Store::open(&self.home).unwrap();
+        self.store = Store::open(&self.world, &self.home).unwrap();
     }
 
     fn wrong(

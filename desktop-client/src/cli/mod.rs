@@ -1,5 +1,7 @@
 //! The command line, for everything but the hook.
 
+mod quiz;
+
 use crate::agent;
 use crate::edges::{self, Machine};
 use crate::enrol;
@@ -7,7 +9,6 @@ use crate::error::{Error, Result};
 use crate::forget;
 use crate::home::Home;
 use crate::likeness;
-use crate::quiz::{self, Answer, Screen, plain, tui};
 use crate::replay;
 use crate::report;
 use crate::setup;
@@ -44,7 +45,7 @@ enum Command {
         once: bool,
     },
     /// Give one check.
-    Quiz(Quiz),
+    Quiz(quiz::Quiz),
     /// Give the appliance what it lacks, and take what this machine lacks.
     Sync {
         /// Print every request and what became of each delta.
@@ -173,25 +174,6 @@ enum Command {
     },
 }
 
-#[derive(Debug, Args)]
-struct Quiz {
-    /// In plain lines, for screen readers and scripts; the answer is read from stdin.
-    #[arg(long)]
-    plain: bool,
-    /// Show the check and take no answer; it waits.
-    #[arg(long, conflicts_with = "answer")]
-    show: bool,
-    /// Answer with 1-4, n for "not sure", l for "later" or d for "not interested".
-    #[arg(long, value_name = "N")]
-    answer: Option<String>,
-    /// A check on this concept.
-    #[arg(long, value_name = "SLUG")]
-    concept: Option<String>,
-    /// As JSON; with --show or --answer.
-    #[arg(long)]
-    json: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Turn {
     On,
@@ -266,13 +248,13 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
         // `main` took it before; here it is for the help text alone.
         Command::Hook { .. } => Ok(()),
         Command::Agent { .. } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             let report = agent::run(world, &home, &mut store)?;
             say(out, &told(&report))
         }
-        Command::Quiz(wish) => ask(world, &home, &wish, out),
+        Command::Quiz(wish) => quiz::ask(world, &home, &wish, out),
         Command::Sync { explain } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             agent::run(world, &home, &mut store)?;
             let moved = sync::sync(world, &home, &mut store, explain.then_some(&mut *out))?;
             let items = store.read(|txn| report::items_after_sync(txn, moved.items.as_ref()))?;
@@ -287,7 +269,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             )
         }
         Command::Graph { json } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             agent::run(world, &home, &mut store)?;
             let text = store.read(|txn| {
                 if json {
@@ -299,7 +281,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             say(out, &text)
         }
         Command::Status { json } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             let program = program()?;
             let text = if json {
                 lines(&report::status_json(world, &home, &program, &mut store)?)
@@ -309,7 +291,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             say(out, &text)
         }
         Command::WhatLeaves { json } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             agent::run(world, &home, &mut store)?;
             if json {
                 let bytes = store.read(sync::next_push)?.unwrap_or_default();
@@ -321,7 +303,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             say(out, &text)
         }
         Command::Why { concept, json } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             agent::run(world, &home, &mut store)?;
             let (text, value) = store.write(|txn| match &concept {
                 None => why::lately(world, txn).map(|lately| (lately.text(), lately.json())),
@@ -367,7 +349,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             Some(concept) => wishes::know(world, store, &wishes::Know { concept, undo }),
         }),
         Command::Asking { turn } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             store.write(|txn| txn.set_asking(turn == Turn::On, world.now()))?;
             say(
                 out,
@@ -401,7 +383,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             ca_fingerprint,
             name,
         } => {
-            let mut store = Store::open(&home)?;
+            let mut store = Store::open(world, &home)?;
             let wish = enrol::Wish {
                 address: &url,
                 fingerprint: &ca_fingerprint,
@@ -421,14 +403,16 @@ fn wished(
     out: &mut dyn Write,
     wish: impl FnOnce(&mut Store) -> Result<wishes::Said>,
 ) -> Result<()> {
-    let mut store = Store::open(home)?;
+    let mut store = Store::open(world, home)?;
     agent::run(world, home, &mut store)?;
     let said = wish(&mut store)?;
     say(out, &if json { lines(&said.json) } else { said.text })
 }
 
 fn tagged(world: &dyn World, what: &str, json: bool) -> Result<String> {
-    let store = Home::find(world).ok().and_then(|home| Store::peek(&home));
+    let store = Home::find(world)
+        .ok()
+        .and_then(|home| Store::peek(world, &home));
     let wishes = match store {
         Some(mut store) => tag::Wishes::of(&mut store)?,
         None => tag::Wishes::default(),
@@ -492,67 +476,4 @@ fn told(report: &agent::Report) -> String {
     }
     text.push('\n');
     text
-}
-
-fn ask(world: &dyn World, home: &Home, wish: &Quiz, out: &mut dyn Write) -> Result<()> {
-    let mut store = Store::open(home)?;
-    agent::run(world, home, &mut store)?;
-    let check = store.write(|txn| quiz::check(world, txn, wish.concept.as_deref()))?;
-    let options = check.ask.item.options.len();
-    let stdin = io::stdin();
-    if wish.show {
-        let text = if wish.json {
-            lines(&plain::as_json(&check))
-        } else {
-            plain::asked(&check)
-        };
-        return say(out, &text);
-    }
-    let mut settle =
-        |answer: Answer| store.write(|txn| quiz::settle(world, txn, &check.ask, answer));
-    if let Some(text) = &wish.answer {
-        let settled = settle(plain::answer(text, options)?)?;
-        let text = if wish.json {
-            lines(&plain::settled_json(&check, &settled))
-        } else {
-            format!(
-                "{}\n{}",
-                plain::asked(&check),
-                plain::answered(&check, &settled)
-            )
-        };
-        return say(out, &text);
-    }
-    let dumb = world.env("TERM").is_none_or(|term| term == "dumb");
-    let screen = io::stdout().is_terminal() && stdin.is_terminal() && !dumb;
-    if screen && !wish.plain {
-        let look = tui::Look {
-            colour: world.env("NO_COLOR").is_none(),
-        };
-        let settled = tui::run(Screen::new(check.clone()), look, settle)?;
-        let left = match settled {
-            None => "The check waits. `aiworklab quiz` shows it again.\n".to_owned(),
-            Some(settled) if matches!(settled.answer, Answer::Later | Answer::Dismiss) => {
-                plain::answered(&check, &settled)
-            }
-            Some(_) => String::new(),
-        };
-        return say(out, &left);
-    }
-    say(out, &plain::asked(&check))?;
-    let answer = loop {
-        say(out, "\nAnswer: ")?;
-        match plain::read_answer(&mut stdin.lock(), options) {
-            Ok(answer) => break answer,
-            Err(error) if stdin.is_terminal() => say(out, &error.told())?,
-            Err(error) => return Err(error),
-        }
-    };
-    match answer {
-        Some(answer) => {
-            let settled = settle(answer)?;
-            say(out, &format!("\n{}", plain::answered(&check, &settled)))
-        }
-        None => say(out, "none. The check waits.\n"),
-    }
 }
