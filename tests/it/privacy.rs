@@ -8,6 +8,7 @@
 
 mod assign;
 mod clock;
+mod fields;
 mod forms;
 mod guess;
 mod linkage;
