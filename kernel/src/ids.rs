@@ -101,6 +101,10 @@ id! {
     DeviceId
 }
 id! {
+    /// One copy of a client's folder: drawn anew wherever the folder was copied to.
+    InstanceId
+}
+id! {
     /// One organisation's store, from `init` on.
     StoreId
 }

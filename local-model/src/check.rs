@@ -1,7 +1,7 @@
 //! How large a question may be, and what an answer has to look like. Both ends look.
 
 use crate::wire::{Answer, Ask};
-use crate::{Continuations, Down, Embedding, Likelihood};
+use crate::{Continuations, Down, Embedding, Likelihood, Writing};
 
 /// Jobs of one call of `score`.
 pub const MAX_JOBS: usize = 128;
@@ -11,6 +11,12 @@ pub const MAX_PREFIX_BYTES: usize = 8 << 10;
 pub const MAX_CONTINUATIONS: usize = 16;
 /// Bytes of a continuation.
 pub const MAX_CONTINUATION_BYTES: usize = 2 << 10;
+/// Bytes of a grammar.
+pub const MAX_GRAMMAR_BYTES: usize = 4 << 10;
+/// Tokens that are written at once.
+pub const MAX_WRITTEN_TOKENS: u32 = 512;
+/// Bytes of what was written.
+pub const MAX_WRITTEN_BYTES: usize = 16 << 10;
 /// Texts of one call of `embed`.
 pub const MAX_TEXTS: usize = 64;
 /// Bytes of a text.
@@ -43,7 +49,21 @@ pub fn ask(ask: &Ask) -> Result<(), Down> {
                 .iter()
                 .try_for_each(|text| at_most("a text's size in bytes", text.len(), MAX_TEXT_BYTES))
         }
+        Ask::Write(writing) => write(writing),
     }
+}
+
+fn write(writing: &Writing) -> Result<(), Down> {
+    let what = "the size in bytes of what is asked";
+    at_most(what, writing.system.len(), MAX_PREFIX_BYTES)?;
+    at_most(what, writing.user.len(), MAX_PREFIX_BYTES)?;
+    at_most(
+        "a grammar's size in bytes",
+        writing.grammar.len(),
+        MAX_GRAMMAR_BYTES,
+    )?;
+    let (is, limit) = (writing.tokens as usize, MAX_WRITTEN_TOKENS as usize);
+    at_most("the tokens to be written", is, limit)
 }
 
 fn job(job: &Continuations) -> Result<(), Down> {
@@ -83,6 +103,7 @@ pub fn fits(ask: &Ask, answer: &Answer) -> bool {
         (Ask::Embed(texts), Answer::Embed(embeddings)) => {
             texts.len() == embeddings.len() && embeddings.iter().all(of_length_one)
         }
+        (Ask::Write(_), Answer::Written(text)) => text.len() <= MAX_WRITTEN_BYTES,
         _ => false,
     }
 }
@@ -125,6 +146,31 @@ mod tests {
         for over in [vec![text.clone(); MAX_TEXTS + 1], vec![text + "t"]] {
             assert!(matches!(ask(&Ask::Embed(over)), Err(Down::TooLarge { .. })));
         }
+    }
+
+    #[test]
+    fn what_is_to_be_written_has_its_limits_too() {
+        let asked = |system: usize, grammar: usize, tokens: u32| {
+            Ask::Write(Writing {
+                system: "s".repeat(system),
+                user: String::new(),
+                grammar: "g".repeat(grammar),
+                tokens,
+            })
+        };
+        let most = asked(MAX_PREFIX_BYTES, MAX_GRAMMAR_BYTES, MAX_WRITTEN_TOKENS);
+        assert_eq!(ask(&most), Ok(()));
+        for over in [
+            asked(MAX_PREFIX_BYTES + 1, 1, 1),
+            asked(1, MAX_GRAMMAR_BYTES + 1, 1),
+            asked(1, 1, MAX_WRITTEN_TOKENS + 1),
+        ] {
+            assert!(matches!(ask(&over), Err(Down::TooLarge { .. })));
+        }
+        let text = |bytes: usize| Answer::Written("w".repeat(bytes));
+        assert!(fits(&most, &text(MAX_WRITTEN_BYTES)));
+        assert!(!fits(&most, &text(MAX_WRITTEN_BYTES + 1)));
+        assert!(!fits(&most, &Answer::Embed(vec![])));
     }
 
     #[test]

@@ -25,8 +25,8 @@ pub mod worker;
 
 pub use about::{About, Loaded};
 pub use check::{
-    MAX_CONTINUATION_BYTES, MAX_CONTINUATIONS, MAX_JOBS, MAX_PREFIX_BYTES, MAX_TEXT_BYTES,
-    MAX_TEXTS,
+    MAX_CONTINUATION_BYTES, MAX_CONTINUATIONS, MAX_GRAMMAR_BYTES, MAX_JOBS, MAX_PREFIX_BYTES,
+    MAX_TEXT_BYTES, MAX_TEXTS, MAX_WRITTEN_BYTES, MAX_WRITTEN_TOKENS,
 };
 pub use cpu::{INSTRUCTIONS, check_processor};
 pub use files::{
@@ -39,7 +39,7 @@ pub use make::{
     Balance, ConceptReport, Explained, ExplainedPart, Made, Progress, Recipe, Refused, Report,
     Tried, explain, make_pack, try_concept,
 };
-pub use model::{Continuations, Down, Embedding, Likelihood, Model};
+pub use model::{Continuations, Down, Embedding, Likelihood, Model, Writing};
 pub use qualify::{
     Area, EARNED_AUC, Identity, LabelledSet, LikenessResult, NEAR_DUPLICATE, Qualified, RoleResult,
     SourceArea, qualify,

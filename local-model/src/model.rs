@@ -13,6 +13,21 @@ pub struct Continuations {
     pub continuations: Vec<String>,
 }
 
+/// Something to be written: only for an engineer's own model, on the engineer's order. What comes back
+/// is never trusted; it passes the gates of `kernel::items`, or nobody sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Writing {
+    /// What it is to do. At most 8 KiB.
+    pub system: String,
+    /// What it is to do it with. At most 8 KiB.
+    pub user: String,
+    /// Grammar of what it may write, in GBNF, from `root` on. At most 4 KiB.
+    pub grammar: String,
+    /// Most tokens that it writes, at most 512.
+    pub tokens: u32,
+}
+
 /// How well a continuation follows its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Likelihood {

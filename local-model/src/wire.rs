@@ -7,7 +7,7 @@
 //! Invariant: a frame is at most [`MAX_FRAME`] bytes; the greeting carries [`PROTOCOL`], so that a
 //! program of another version is noticed before it is asked anything.
 
-use crate::{About, Continuations, Embedding, Likelihood, Reason, SandboxReport, Spec};
+use crate::{About, Continuations, Embedding, Likelihood, Reason, SandboxReport, Spec, Writing};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +15,7 @@ use std::io::{ErrorKind, Read, Write};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// Raised with every change of a frame's shape.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The most bytes of one frame.
 pub const MAX_FRAME: usize = 8 << 20;
 /// The most bytes of a frame before the worker is ready.
@@ -106,6 +106,8 @@ pub enum Ask {
     Score(Vec<Continuations>),
     /// The directions of texts.
     Embed(Vec<String>),
+    /// What a model writes when it is asked this.
+    Write(Writing),
 }
 
 /// Its answer.
@@ -116,6 +118,8 @@ pub enum Answer {
     Score(Vec<Vec<Likelihood>>),
     /// In the order asked.
     Embed(Vec<Embedding>),
+    /// What it wrote.
+    Written(String),
 }
 
 /// What the worker says.

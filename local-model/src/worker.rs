@@ -10,7 +10,7 @@
 //! Elsewhere: engines are `model_engine`'s; who starts and stops workers is [`crate::Host`].
 
 use crate::wire::{self, Answer, Ask, FromWorker, MAX_FRAME, PROTOCOL, ToWorker, WireError};
-use crate::{About, Continuations, Embedding, Likelihood, Reason, Spec, check, sandbox};
+use crate::{About, Continuations, Embedding, Likelihood, Reason, Spec, Writing, check, sandbox};
 use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -28,6 +28,15 @@ pub trait Engine {
     /// # Errors
     /// As [`Engine::score`].
     fn embed(&mut self, texts: &[String]) -> Result<Vec<Embedding>, String>;
+
+    /// What it writes when it is asked this.
+    ///
+    /// # Errors
+    /// As [`Engine::score`].
+    fn write(&mut self, writing: &Writing) -> Result<String, String> {
+        let _ = writing;
+        Err("this engine does not write".to_owned())
+    }
 
     /// What it loaded.
     fn about(&self) -> About;
@@ -172,6 +181,7 @@ fn answered(engine: &mut dyn Engine, id: u64, ask: &Ask) -> FromWorker {
         (Err(down), _) => Err(down.to_string()),
         (Ok(()), Ask::Score(jobs)) => engine.score(jobs).map(Answer::Score),
         (Ok(()), Ask::Embed(texts)) => engine.embed(texts).map(Answer::Embed),
+        (Ok(()), Ask::Write(writing)) => engine.write(writing).map(Answer::Written),
     };
     match answer {
         Ok(answer) => FromWorker::Done { id, answer },

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Breakpoint, Choice, Reason};
+use super::{Breakpoint, Choice, Reason, Weekday};
 use crate::catalogue::Catalogue;
 use crate::ids::Slug;
 
@@ -20,6 +20,13 @@ pub enum Wait {
     SwitchedOff,
     /// Four dismissals in a row did.
     DismissedOff,
+    /// The engineer paused asking for a while.
+    Paused {
+        /// Whole local days from today to the day on which it ends.
+        days: u32,
+        /// Minute of that local day at which it ends, 0 to 1439.
+        until_minute: u16,
+    },
     /// The first week is silent.
     FirstWeek {
         /// Days that are left of it, the begun one included.
@@ -36,8 +43,15 @@ pub enum Wait {
     MidEdit,
     /// Nothing has just come to an end.
     NoBreakpoint,
+    /// A day off.
+    DayOff {
+        /// Which.
+        day: Weekday,
+    },
     /// A quiet hour.
     QuietHours {
+        /// Minute of the local day at which they begin, 0 to 1439.
+        from_minute: u16,
         /// Minute of the local day at which they end, 0 to 1439.
         until_minute: u16,
     },
@@ -78,11 +92,13 @@ impl Wait {
         match self {
             Self::SwitchedOff => "switched_off",
             Self::DismissedOff => "dismissed_off",
+            Self::Paused { .. } => "paused",
             Self::FirstWeek { .. } => "first_week",
             Self::ApprovalPending => "approval_pending",
             Self::FailingLoop { .. } => "failing_loop",
             Self::MidEdit => "mid_edit",
             Self::NoBreakpoint => "no_breakpoint",
+            Self::DayOff { .. } => "day_off",
             Self::QuietHours { .. } => "quiet_hours",
             Self::OneIsOpen => "one_is_open",
             Self::TooSoon { .. } => "too_soon",
@@ -107,6 +123,16 @@ impl Wait {
                 "four checks in a row were dismissed, so asking is off until you turn it on"
                     .to_owned()
             }
+            Self::Paused { days, until_minute } => format!(
+                "you paused checks until {}:{:02}{}",
+                until_minute / 60,
+                until_minute % 60,
+                match days {
+                    0 => String::new(),
+                    1 => " tomorrow".to_owned(),
+                    days => format!(", in {days} days"),
+                }
+            ),
             Self::FirstWeek { days } => {
                 format!("the first week is silent, {} to go", counted(days, "day"))
             }
@@ -114,8 +140,18 @@ impl Wait {
             Self::FailingLoop { runs } => format!("tests are failing, {runs} runs in a row"),
             Self::MidEdit => "an edit or an agent's turn is under way".to_owned(),
             Self::NoBreakpoint => "nothing has just come to an end".to_owned(),
-            Self::QuietHours { until_minute } => format!(
-                "quiet hours last until {}:{:02}",
+            Self::DayOff { day } => format!("{} is a day off", day.title()),
+            Self::QuietHours {
+                from_minute,
+                until_minute,
+            } if from_minute == until_minute => "quiet hours are the whole day".to_owned(),
+            Self::QuietHours {
+                from_minute,
+                until_minute,
+            } => format!(
+                "quiet hours are {}:{:02} to {}:{:02}",
+                from_minute / 60,
+                from_minute % 60,
                 until_minute / 60,
                 until_minute % 60
             ),

@@ -22,6 +22,7 @@ mod decision;
 mod doubt;
 mod history;
 mod muted;
+mod quiet;
 mod situation;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,7 @@ pub use decision::{Decision, Wait};
 pub use doubt::{Clicks, DOUBTFUL};
 pub use history::{AskOutcome, Load, PastAsk};
 pub use muted::{Mute, Muted};
+pub use quiet::{QuietHours, Weekday};
 pub use situation::{
     AHEAD_S, Breakpoint, Event, FAILURES_MAKE_A_LOOP, LEFT_AFTER_S, LOOP_LASTS_S, MOMENT_LASTS_S,
     Moment, Situation,
@@ -70,27 +72,6 @@ pub const TRUST_S: i64 = 7 * DAY;
 /// (`protocol.md`, “States”), so it is not asked for.
 pub const SAME_CONCEPT_S: i64 = 20 * HOUR;
 
-/// A span of the local day in which nothing is asked; it may cross midnight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuietHours {
-    /// First quiet minute of the day, 0 to 1439.
-    pub from_minute: u16,
-    /// First minute that is not quiet any more.
-    pub to_minute: u16,
-}
-
-impl QuietHours {
-    /// Whether this minute of the day is quiet. Equal ends mean the whole day.
-    pub fn contains(&self, minute: u16) -> bool {
-        if self.from_minute < self.to_minute {
-            (self.from_minute..self.to_minute).contains(&minute)
-        } else {
-            minute >= self.from_minute || minute < self.to_minute
-        }
-    }
-}
-
 /// What the engineer set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +81,9 @@ pub struct Settings {
     /// When the engineer last turned asking on, in seconds since 1970 UTC;
     /// dismissals before it are forgotten.
     pub turned_on_at: Option<i64>,
+    /// Until when the engineer paused asking, in seconds since 1970 UTC.
+    #[serde(default)]
+    pub paused_until: Option<i64>,
     /// When the product was installed, in seconds since 1970 UTC.
     pub started_at: i64,
     /// Asks a local day; more than [`HARD_CAP_PER_DAY`] has no effect.
@@ -108,14 +92,18 @@ pub struct Settings {
     pub per_week: u32,
     /// Spans in which nothing is asked.
     pub quiet: Vec<QuietHours>,
+    /// Days on which nothing is asked.
+    #[serde(default)]
+    pub days_off: Vec<Weekday>,
 }
 
 impl Settings {
-    /// The defaults: two a day, eight a week, quiet from 19:00 to 8:00.
+    /// The defaults: two a day, eight a week, quiet from 19:00 to 8:00, no day off.
     pub fn new(started_at: i64) -> Self {
         Self {
             enabled: true,
             turned_on_at: None,
+            paused_until: None,
             started_at,
             per_day: 2,
             per_week: 8,
@@ -123,6 +111,7 @@ impl Settings {
                 from_minute: 19 * 60,
                 to_minute: 8 * 60,
             }],
+            days_off: Vec::new(),
         }
     }
 }
@@ -162,10 +151,15 @@ fn silence(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> O
     let soon = load.last_at.map_or(now, |at| at.saturating_add(MIN_GAP_S));
     let minute = situation.local_minute();
     let quiet = settings.quiet.iter().find(|q| q.contains(minute));
+    let day = situation.local_day();
     let halved = load.halved;
     let rules = [
         (!settings.enabled, Wait::SwitchedOff),
         (load.dismissed_off, Wait::DismissedOff),
+        (
+            settings.paused_until.is_some_and(|until| now < until),
+            paused(situation, settings.paused_until.unwrap_or(now)),
+        ),
         (
             now < silent,
             Wait::FirstWeek {
@@ -181,9 +175,11 @@ fn silence(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> O
         ),
         (situation.mid_edit, Wait::MidEdit),
         (situation.breakpoint.is_none(), Wait::NoBreakpoint),
+        (settings.days_off.contains(&day), Wait::DayOff { day }),
         (
             quiet.is_some(),
             Wait::QuietHours {
+                from_minute: quiet.map_or(0, |q| q.from_minute),
                 until_minute: quiet.map_or(0, |q| q.to_minute),
             },
         ),
@@ -211,6 +207,18 @@ fn silence(situation: &Situation, settings: &Settings, history: &[PastAsk]) -> O
     ];
     let first = rules.into_iter().find(|(holds, _)| *holds);
     first.map(|(_, wait)| wait)
+}
+
+/// Until when, by the engineer's own clock.
+fn paused(situation: &Situation, until: i64) -> Wait {
+    let local = |at: i64| at.saturating_add(i64::from(situation.utc_offset_s));
+    let day = |at| local(at).div_euclid(DAY);
+    let minute = local(until).rem_euclid(DAY) / 60;
+    Wait::Paused {
+        days: u32::try_from(day(until).saturating_sub(day(situation.now)).max(0))
+            .unwrap_or(u32::MAX),
+        until_minute: u16::try_from(minute).unwrap_or(0),
+    }
 }
 
 /// How many begun units these seconds are.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Weekday;
 use crate::ids::{DAY, HOUR};
 
 /// Test runs that failed in a row which make a debug loop.
@@ -154,6 +155,11 @@ impl Situation {
     pub fn local_minute(&self) -> u16 {
         let local = self.now.saturating_add(i64::from(self.utc_offset_s));
         u16::try_from(local.rem_euclid(DAY) / 60).unwrap_or(0)
+    }
+
+    /// The day of the week, by the clock on the wall.
+    pub fn local_day(&self) -> Weekday {
+        Weekday::of(self.now.saturating_add(i64::from(self.utc_offset_s)))
     }
 }
 

@@ -221,6 +221,24 @@ fn it_is_silent_in_quiet_hours_of_the_local_day() {
 }
 
 #[test]
+fn nothing_is_asked_on_a_day_off_of_the_local_week() {
+    let off = Settings {
+        days_off: vec![Weekday::Wednesday],
+        ..settings()
+    };
+    waits(&decided(&at(NOON), &off, &[]), "day_off");
+    asks(&decided(&at(NOON + 24 * HOUR), &off, &[]));
+    // Where it is tomorrow already, it is no day off.
+    let mut elsewhere = at(NOON);
+    elsewhere.utc_offset_s = 13 * 3600;
+    let awake = Settings {
+        quiet: Vec::new(),
+        ..off
+    };
+    asks(&decided(&elsewhere, &awake, &[]));
+}
+
+#[test]
 fn two_a_day_are_the_default_and_three_the_cap() {
     let past = [
         ask(NOON - 3 * HOUR, AskOutcome::Answered),
@@ -387,6 +405,22 @@ fn what_was_waved_away_rests_for_a_week_unless_it_is_wished_for() {
     assert!(choose_requested(NOON, &away, &all).is_some());
     // Put off is not waved away.
     asks(&offered(NOON, &[ask(NOON - DAY, AskOutcome::Snoozed)]));
+}
+
+#[test]
+fn asking_can_be_paused_until_an_hour_and_a_wish_goes_before_it() {
+    let paused = Settings {
+        paused_until: Some(NOON + 2 * HOUR),
+        ..settings()
+    };
+    waits(&decided(&at(NOON), &paused, &[]), "paused");
+    asks(&decided(&at(NOON + 2 * HOUR), &paused, &[]));
+    assert!(choose_requested(NOON, &[], &[candidate("git-rebase")]).is_some());
+    // The clock on the wall is told: it is 23:00 there, and the pause ends tomorrow.
+    let mut east = at(NOON);
+    east.utc_offset_s = 11 * 3600;
+    let sentence = decide(&east, &paused, &[], &[]).sentence();
+    assert_eq!(sentence, "not now: you paused checks until 1:00 tomorrow");
 }
 
 #[test]

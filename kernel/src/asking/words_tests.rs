@@ -55,6 +55,20 @@ fn waiting_says_why_with_its_numbers() {
             "no checks a day are set",
         ),
         (
+            Wait::Paused {
+                days: 0,
+                until_minute: 870,
+            },
+            "you paused checks until 14:30",
+        ),
+        (
+            Wait::Paused {
+                days: 3,
+                until_minute: 0,
+            },
+            "you paused checks until 0:00, in 3 days",
+        ),
+        (
             Wait::TooSoon { minutes: 1 },
             "the last check is less than an hour ago, 1 minute to go",
         ),
@@ -63,8 +77,24 @@ fn waiting_says_why_with_its_numbers() {
             "the first week is silent, 3 days to go",
         ),
         (
-            Wait::QuietHours { until_minute: 485 },
-            "quiet hours last until 8:05",
+            Wait::QuietHours {
+                from_minute: 1140,
+                until_minute: 485,
+            },
+            "quiet hours are 19:00 to 8:05",
+        ),
+        (
+            Wait::QuietHours {
+                from_minute: 60,
+                until_minute: 60,
+            },
+            "quiet hours are the whole day",
+        ),
+        (
+            Wait::DayOff {
+                day: Weekday::Saturday,
+            },
+            "Saturday is a day off",
         ),
         (
             Wait::NothingToGain { met: 0, held: 0 },
@@ -188,7 +218,7 @@ fn the_numbers_are_those_of_the_decision() {
     let night = Situation::read(&[Event::Commit], NOON + 9 * HOUR, 0);
     assert_eq!(
         decide(&night, &settings, &[], &[]).sentence(),
-        "not now: quiet hours last until 8:00"
+        "not now: quiet hours are 19:00 to 8:00"
     );
     let failed = Event::TestRun { passed: false };
     let looping = Situation::read(&[failed, failed, failed], NOON, 0);

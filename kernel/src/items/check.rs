@@ -156,6 +156,8 @@ fn as_addressed(concept: &Concept, item: &Item, flaws: &mut Vec<Flaw>) {
         ("what it asks for", item.task == due.task),
         ("the time to read", item.seconds == seconds(item)),
         ("how it was made", item.provenance.how == due.provenance.how),
+        // Such an item has a check of its own, and comes from nowhere but the engineer's machine.
+        ("who wrote it", item.provenance.own.is_none()),
     ];
     let differs = same.into_iter().filter(|(_, same)| !same);
     flaws.extend(differs.map(|(what, _)| Flaw::Differs(what)));

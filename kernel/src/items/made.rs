@@ -269,6 +269,7 @@ impl<'a> Made<'a> {
                 catalogue,
                 seed,
                 model: None,
+                own: None,
             },
         };
         match self {

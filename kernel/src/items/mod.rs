@@ -18,6 +18,9 @@ mod check;
 mod draw;
 mod made;
 mod next;
+mod own;
+#[cfg(test)]
+mod own_tests;
 mod pack;
 mod parts;
 #[cfg(test)]
@@ -30,8 +33,11 @@ pub use address::{AddressError, ItemAddress};
 pub use build::{MIX, assemble};
 pub use check::{Flaw, check};
 pub use next::{
-    CLAIM_DAYS, Picked, Pool, REPEAT_DAYS, Seen, SeenOutcome, hardest_from, next_from, next_item,
-    pool,
+    CLAIM_DAYS, Picked, Pool, REPEAT_DAYS, Seen, SeenOutcome, hardest_from, is_open, next_from,
+    next_item, open_sentences, pool,
+};
+pub use own::{
+    OWN_CHARS, OWN_COLUMNS, OWN_LINES, OWN_WORDS, OwnFlaw, OwnPart, check_own, plain, set_in,
 };
 pub use pack::{Opened, PACK_FORMAT, PACK_MAX_BYTES, Pack, PackError};
 pub use parts::{Maker, Part, Parts, Role, parts};
@@ -143,6 +149,10 @@ pub struct Provenance {
     /// The model's part; `None` where none was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelPart>,
+    /// Who wrote what stands above the question, in an item about the engineer's own lines. Never
+    /// in what an appliance made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnPart>,
 }
 
 /// One check, ready to be shown.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::build::{Maker, askable};
 use super::check::check_in;
 use super::draw::Draw;
+use super::variants::{Wish, variants};
 use super::{Error, Form, Item, ItemAddress, ItemKind};
 use crate::catalogue::{Aspect, Catalogue, Concept};
 use crate::ids::{DAY, Slug};
@@ -17,6 +18,9 @@ pub const REPEAT_DAYS: i64 = 60;
 /// Days within which an aspect is not asked whose true answer was shown as a
 /// claim.
 pub const CLAIM_DAYS: i64 = 7;
+
+/// Variants of a sentence that are looked at for one that was not used lately.
+const FIRST_FEW: usize = 8;
 
 /// How an earlier item ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,6 +183,43 @@ pub fn hardest_from(
             next_item(catalogue, concept, seen, now, seed).map(|item| Picked { item, made: false })
         }
     }
+}
+
+/// Sentences to be ended, one for each aspect that is open and has one: what a model of the
+/// engineer's may set into their own lines (see [`super::set_in`]).
+///
+/// What the seed draws, the choice among them cannot undo: each has its own parts, order and rank of
+/// the key by length.
+///
+/// # Errors
+/// [`Error::Unknown`] and [`Error::NotAskable`].
+pub fn open_sentences(
+    catalogue: &Catalogue,
+    concept: &Slug,
+    seen: &[Seen],
+    now: i64,
+    seed: u64,
+) -> Result<Vec<Item>, Error> {
+    let entry = askable(catalogue, concept)?;
+    let past = Past::of(concept, seen, now);
+    let mut open = Vec::new();
+    for aspect in entry.aspects.iter().filter(|a| a.lead.is_some()) {
+        let wish = Wish {
+            aspect: &aspect.id,
+            form: Form::Complete,
+            seed,
+            most: FIRST_FEW,
+        };
+        let all = variants(catalogue, concept, &wish)?;
+        open.extend(all.into_iter().find(|item| past.allows(entry, item)));
+    }
+    Ok(open)
+}
+
+/// Whether an item may be asked now: sound by this catalogue, not used lately, of an open aspect.
+pub fn is_open(catalogue: &Catalogue, item: &Item, seen: &[Seen], now: i64) -> bool {
+    let allowed = |entry| Past::of(&item.concept, seen, now).allows(entry, item);
+    askable(catalogue, &item.concept).is_ok_and(allowed)
 }
 
 /// What was seen of one concept.

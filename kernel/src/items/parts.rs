@@ -334,6 +334,9 @@ impl Item {
             // Of a catalogue that this program does not have any more, or not yet.
             Err(_) => format!("Item {}; source: {}.", self.address, self.source),
         };
+        if let Some(own) = &self.provenance.own {
+            return format!("{made} {}", own.sentence());
+        }
         let chosen = match (&self.provenance.model, maker) {
             (Some(model), _) => model.sentence(),
             (None, Maker::Appliance) => {

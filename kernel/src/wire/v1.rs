@@ -4,7 +4,7 @@
 //! not, so that an old client understands a new server.
 
 use crate::delta::{Fields, Reject};
-use crate::ids::{Index, StoreId, StreamId};
+use crate::ids::{Index, InstanceId, StoreId, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -236,6 +236,8 @@ pub enum Refusal {
     Revoked,
     /// 410: the subject was erased.
     Erased,
+    /// 401: the device's certificate is over; it may be renewed.
+    Expired,
     /// Anything else; `detail` of the error says it.
     #[serde(other)]
     Other,
@@ -350,6 +352,48 @@ pub enum EnrolState {
     Refused,
     /// Too late.
     Expired,
+}
+
+/// `POST /v1/devices/renew`, on the devices port, with the certificate that is to be followed by
+/// another. One that ended may do this and nothing else, for [`RENEWABLE_DAYS`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Renew {
+    /// [`VERSION`].
+    pub v: u16,
+    /// Certificate request, PEM. The CA takes nothing from it but the public key.
+    pub csr: String,
+}
+
+/// 200 to a [`Renew`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Renewed {
+    /// PEM: the leaf, then the issuing CA. It names the same device.
+    pub certificate: String,
+    /// End of the certificate, in seconds.
+    pub not_after: i64,
+}
+
+/// For how many days after its end a certificate may be renewed.
+pub const RENEWABLE_DAYS: i64 = 400;
+
+/// `POST /v1/devices/here`, on the devices port, once a sync: which copy of the folder this is, so
+/// that its person hears of it where two machines use one certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Here {
+    /// [`VERSION`].
+    pub v: u16,
+    /// The copy.
+    pub instance: InstanceId,
+}
+
+/// 200 to a [`Here`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// Whether another copy uses this certificate too, as far as is known, and its person has not
+    /// said that this is right.
+    pub shared: bool,
 }
 
 /// Reply to `GET /v1/items?have=VERSION`: every item that the appliance has made, for all concepts.

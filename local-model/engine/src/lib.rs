@@ -11,6 +11,7 @@
 mod error;
 mod llama;
 mod logs;
+mod write;
 
 pub use error::EngineError;
 pub use llama::Llama;
@@ -18,7 +19,8 @@ pub use sentences::{MOST_TOKENS, Sentences};
 
 use local_model::worker::Engine;
 use local_model::{
-    About, Continuations, Embedding, Likelihood, Reason, Spec, check_processor, inspect_files,
+    About, Continuations, Embedding, Likelihood, Reason, Spec, Writing, check_processor,
+    inspect_files,
 };
 use std::process::ExitCode;
 
@@ -74,6 +76,13 @@ impl Engine for Engines {
             return Err(EngineError::Absent("sentence model").words());
         };
         sentences.embed(texts).map_err(|e| e.words())
+    }
+
+    fn write(&mut self, writing: &Writing) -> Result<String, String> {
+        let Some(llama) = &mut self.llama else {
+            return Err(EngineError::Absent("language model").words());
+        };
+        llama.write(writing).map_err(|e| e.words())
     }
 
     fn about(&self) -> About {

@@ -37,12 +37,12 @@ const ROWS_BYTES: usize = 32 << 20;
 /// A language model, loaded.
 pub struct Llama {
     // Never freed: a worker has one for its life, and a context borrows it.
-    model: &'static LlamaModel,
-    context: LlamaContext<'static>,
-    batch: LlamaBatch<'static>,
+    pub(crate) model: &'static LlamaModel,
+    pub(crate) context: LlamaContext<'static>,
+    pub(crate) batch: LlamaBatch<'static>,
     description: Description,
     /// Tokens that it sees at once.
-    limit: usize,
+    pub(crate) limit: usize,
     /// Places of a batch whose scores are wanted, at most.
     rows: usize,
     /// What sequence 0 holds, and the scores after it; empty if it holds nothing of use.
@@ -69,7 +69,7 @@ fn backend() -> Result<&'static LlamaBackend, Reason> {
         .map_err(refused)
 }
 
-fn native<E: std::error::Error + Send + Sync + 'static>(
+pub(crate) fn native<E: std::error::Error + Send + Sync + 'static>(
     doing: &'static str,
 ) -> impl FnOnce(E) -> EngineError {
     move |e| EngineError::Native {
@@ -242,7 +242,7 @@ impl Llama {
     }
 
     /// Texts are texts: what looks like a control token in them is spelt out.
-    fn tokens(&self, text: &str) -> Vec<LlamaToken> {
+    pub(crate) fn tokens(&self, text: &str) -> Vec<LlamaToken> {
         self.model.vocab().tokenize(text.as_bytes(), false, false)
     }
 
@@ -257,7 +257,7 @@ impl Llama {
     }
 
     /// Puts the prefix into sequence 0, if it is not there.
-    fn hold(&mut self, prefix: Vec<LlamaToken>) -> Result<(), EngineError> {
+    pub(crate) fn hold(&mut self, prefix: Vec<LlamaToken>) -> Result<(), EngineError> {
         if prefix == self.prefix && !self.after.is_empty() {
             return Ok(());
         }
@@ -277,13 +277,13 @@ impl Llama {
         Ok(())
     }
 
-    fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.context.clear_kv_cache();
         self.prefix.clear();
         self.after.clear();
     }
 
-    fn put(
+    pub(crate) fn put(
         &mut self,
         token: LlamaToken,
         at: usize,
@@ -295,7 +295,7 @@ impl Llama {
             .map_err(native("take a batch's token"))
     }
 
-    fn compute(&mut self) -> Result<(), EngineError> {
+    pub(crate) fn compute(&mut self) -> Result<(), EngineError> {
         self.context
             .decode(&mut self.batch)
             .map_err(native("compute a batch"))

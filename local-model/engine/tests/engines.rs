@@ -5,6 +5,8 @@
 mod memory;
 #[path = "engines/reasons.rs"]
 mod reasons;
+#[path = "engines/writing.rs"]
+mod writing;
 
 use local_model::worker::Engine;
 use local_model::{

@@ -19,7 +19,8 @@ mod words;
 
 use crate::wire::{Answer, Ask};
 use crate::{
-    About, Continuations, Down, Embedding, Likelihood, Model, Reason, SandboxReport, Spec, check,
+    About, Continuations, Down, Embedding, Likelihood, Model, Reason, SandboxReport, Spec, Writing,
+    check,
 };
 use queue::{Line, Queue, Waiting};
 use serde::{Deserialize, Serialize};
@@ -299,6 +300,18 @@ impl Host {
         while ended.changed().await.is_ok() {}
     }
 
+    /// What the model writes when it is asked this. The appliance never asks it.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn write(&self, writing: Writing) -> Result<String, Down> {
+        self.has("language model", |spec| spec.generator.is_some())?;
+        match self.ask(Ask::Write(writing)).await? {
+            Answer::Written(text) => Ok(text),
+            _ => Err(another_answer()),
+        }
+    }
+
     async fn ask(&self, ask: Ask) -> Result<Answer, Down> {
         check::ask(&ask)?;
         let (reply, answer) = oneshot::channel();
@@ -321,7 +334,7 @@ impl Model for Host {
         self.has("language model", |spec| spec.generator.is_some())?;
         match self.ask(Ask::Score(jobs)).await? {
             Answer::Score(scores) => Ok(scores),
-            Answer::Embed(_) => Err(another_answer()),
+            _ => Err(another_answer()),
         }
     }
 
@@ -329,7 +342,7 @@ impl Model for Host {
         self.has("sentence model", |spec| spec.embedder.is_some())?;
         match self.ask(Ask::Embed(texts)).await? {
             Answer::Embed(embeddings) => Ok(embeddings),
-            Answer::Score(_) => Err(another_answer()),
+            _ => Err(another_answer()),
         }
     }
 }

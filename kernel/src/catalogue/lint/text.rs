@@ -70,6 +70,7 @@ pub(super) fn fixed(pattern: &str) -> Regex {
 }
 
 static WORD: LazyLock<Regex> = LazyLock::new(|| fixed(r"[A-Za-z_][\w'-]*"));
+static NAME: LazyLock<Regex> = LazyLock::new(|| fixed(r"[A-Za-z_]\w*|\d+"));
 static CATCH_ALL: LazyLock<Regex> =
     LazyLock::new(|| fixed(r"(?i)\b(all|none|both) of the (above|other)"));
 static MARKUP: LazyLock<Regex> = LazyLock::new(|| fixed(r"https?://|<script|\*\*|`"));
@@ -90,6 +91,55 @@ pub(crate) fn count(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
+/// Names and numbers of a text or of code, in lower case.
+pub(crate) fn names(text: &str) -> BTreeSet<String> {
+    NAME.find_iter(text)
+        .map(|m| m.as_str().to_lowercase())
+        .collect()
+}
+
+/// What looks like code's within a sentence: a name with an underscore, a digit, a capital in its
+/// middle or a bracket behind it, and every number.
+pub(crate) fn code_names(text: &str) -> Vec<String> {
+    let looks = |m: &regex::Match<'_>| {
+        let name = m.as_str();
+        let inner = name.chars().skip(1).any(char::is_uppercase);
+        name.contains('_')
+            || name.chars().any(|c| c.is_ascii_digit())
+            || inner
+            || text[m.end()..].starts_with('(')
+    };
+    NAME.find_iter(text)
+        .filter(looks)
+        .map(|m| m.as_str().to_owned())
+        .collect()
+}
+
+/// The first word that denies, or makes absolute or doubtful.
+pub(crate) fn weighted(text: &str) -> Option<String> {
+    let heavy = |word: &str| ABSOLUTE.contains(&word) || HEDGE.contains(&word);
+    let found = [&DENIAL, &NEGATION].into_iter().find_map(|r| r.find(text));
+    found
+        .map(|m| m.as_str().to_owned())
+        .or_else(|| words(text).into_iter().find(|word| heavy(word)))
+}
+
+/// Why this is not one or two plain sentences.
+pub(crate) fn not_plain(text: &str) -> Option<&'static str> {
+    let sentences = pieces(text, &['.', '?', '!']);
+    if text.chars().any(char::is_control) {
+        Some("it holds control characters")
+    } else if MARKUP.is_match(text) || CATCH_ALL.is_match(text) {
+        Some("it holds markup or an address")
+    } else if text.contains('?') {
+        Some("it asks")
+    } else if !(1..=2).contains(&sentences.len()) || !text.ends_with('.') {
+        Some("it does not end as one or two sentences do")
+    } else {
+        None
+    }
+}
+
 /// Words in lower case.
 pub(super) fn words(text: &str) -> BTreeSet<String> {
     WORD.find_iter(text)
@@ -98,7 +148,7 @@ pub(super) fn words(text: &str) -> BTreeSet<String> {
 }
 
 /// Words that carry meaning, in lower case.
-pub(super) fn content(text: &str) -> BTreeSet<String> {
+pub(crate) fn content(text: &str) -> BTreeSet<String> {
     words(text)
         .into_iter()
         .filter(|w| !STOP.contains(&w.as_str()))
