@@ -13,6 +13,7 @@ pub fn told(action: &str) -> String {
         "device.revoke-own" => "revoked a device of their own",
         "device.revoke" => "revoked a device",
         "device.renew" => "renewed a device’s certificate",
+        "device.keep-shared" => "said that two of their machines share a certificate",
         "graph.view" => "looked at their own graph",
         "graph.aggregate" => "changed whether they count in the figures",
         "graph.export" => "exported their own data",

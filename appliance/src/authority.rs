@@ -278,6 +278,13 @@ impl Authority {
     }
 }
 
+/// What a verified certificate says: which device it is of, and until when, unix seconds.
+#[must_use]
+pub fn shown(leaf: &CertificateDer<'_>) -> Option<(DeviceId, i64)> {
+    let shown = pki::presented(leaf).ok()?;
+    Some((DeviceId::from_bytes(shown.device), shown.validity.not_after))
+}
+
 /// Who a verified certificate says a device is.
 #[must_use]
 pub fn device_of(leaf: &CertificateDer<'_>) -> Option<DeviceId> {

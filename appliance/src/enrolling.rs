@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::keys::LinkKeys;
 use identity::{SecretToken, TokenKind, UserCode};
 use kernel::ids::{DeviceId, SubjectId};
-use kernel::wire::v1::{EnrolStart, EnrolStarted, EnrolState};
+use kernel::wire::v1::{EnrolStart, EnrolStarted, EnrolState, Renewed};
 use key_vault::{Entry, HexBytes, Ledger, Reason, Revocation};
 use org_store::{Act, Action, Actor, Chore, device, enrolment, meta};
 use std::collections::{BTreeMap, BTreeSet};
@@ -283,6 +283,36 @@ impl Enrolling {
             return Err(error);
         }
         Ok(approved.name)
+    }
+
+    /// A device's next certificate: for its new key, in its old name.
+    ///
+    /// Whether the device may is read in the transaction that notes the certificate, so that a
+    /// revocation that was answered is never overtaken; a certificate that was made and not noted
+    /// leaves this function nowhere. The one before stays good until its end: a reply that is lost
+    /// locks nobody out. The ledger gets no line, since a restore forgets nothing that matters: a
+    /// certificate names its device, and devices are what is revoked.
+    ///
+    /// # Errors
+    /// [`Error::Request`], [`Error::Authority`], the store's ([`org_store::Error::Revoked`]).
+    pub async fn renew(&self, app: &App, device: DeviceId, csr: &str) -> Result<Renewed, Error> {
+        let now = app.now();
+        app.authority().check_request(csr).map_err(Error::Request)?;
+        let made = app
+            .authority()
+            .device(csr, device, now)
+            .map_err(Error::Authority)?;
+        let (serial, not_after) = (made.serial, made.not_after);
+        let act = Act::new(Actor::Device(device), Action::RenewDevice, now);
+        app.store()
+            .write(act, move |txn| {
+                device::renewed(txn, device, &serial, not_after)
+            })
+            .await?;
+        Ok(Renewed {
+            certificate: made.pem,
+            not_after,
+        })
     }
 
     async fn note_enrolment(

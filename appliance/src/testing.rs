@@ -54,6 +54,11 @@ impl Scratch {
         Self::at(SystemClock::new().now(), false)
     }
 
+    /// One whose clock stands so many days before the machine's time, to be moved up to it.
+    pub(crate) fn days_ago(days: i64) -> Self {
+        Self::at(SystemClock::new().now() - days * DAY, false)
+    }
+
     fn at(now: i64, sample: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = TestClock::at(now);

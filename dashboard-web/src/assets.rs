@@ -43,22 +43,34 @@ static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     ]
     .into_iter()
     .chain(crate::manual::images().map(|(name, bytes)| (name, kind(name), bytes)))
-    .map(|(name, content_type, bytes)| {
-        let digest = hex::encode(&Sha256::digest(bytes)[..8]);
-        let file = match name.rsplit_once('.') {
-            Some((stem, extension)) => format!("{stem}-{digest}.{extension}"),
-            None => format!("{name}-{digest}"),
-        };
-        Entry {
-            name,
-            file,
-            etag: format!("\"{digest}\""),
-            bytes,
-            content_type,
-        }
-    })
+    .map(entry)
     .collect()
 });
+
+/// What the desktop client serves beside the sheet and the icon. The appliance does not: none of its
+/// pages has a script.
+static LOCAL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    vec![entry((
+        "check.js",
+        "text/javascript; charset=utf-8",
+        include_bytes!("../static/check.js").as_slice(),
+    ))]
+});
+
+fn entry((name, content_type, bytes): (&'static str, &'static str, &'static [u8])) -> Entry {
+    let digest = hex::encode(&Sha256::digest(bytes)[..8]);
+    let file = match name.rsplit_once('.') {
+        Some((stem, extension)) => format!("{stem}-{digest}.{extension}"),
+        None => format!("{name}-{digest}"),
+    };
+    Entry {
+        name,
+        file,
+        etag: format!("\"{digest}\""),
+        bytes,
+        content_type,
+    }
+}
 
 /// What an image of the manual is.
 fn kind(name: &str) -> &'static str {
@@ -73,13 +85,31 @@ fn kind(name: &str) -> &'static str {
 ///
 /// Only the current digest is served: an address never changes its content.
 pub fn asset(path: &str) -> Option<Asset> {
+    found(&ENTRIES, path)
+}
+
+/// The same for the page that the desktop client serves on the engineer's own machine.
+pub fn local_asset(path: &str) -> Option<Asset> {
+    found(&LOCAL, path).or_else(|| asset(path))
+}
+
+fn found(entries: &'static [Entry], path: &str) -> Option<Asset> {
     let file = path.strip_prefix(paths::ASSETS).unwrap_or(path);
-    let entry = ENTRIES.iter().find(|e| e.file == file)?;
+    let entry = entries.iter().find(|e| e.file == file)?;
     Some(Asset {
         bytes: entry.bytes,
         content_type: entry.content_type,
         etag: &entry.etag,
     })
+}
+
+/// The address of a file that the desktop client alone serves: `check.js`.
+pub(crate) fn local_href(name: &str) -> String {
+    let file = LOCAL
+        .iter()
+        .find(|e| e.name == name)
+        .map_or(name, |e| e.file.as_str());
+    format!("{}{file}", paths::ASSETS)
 }
 
 /// The address of the static file of this plain name: `style.css`.

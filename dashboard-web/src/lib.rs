@@ -2,7 +2,8 @@
 //!
 //! A page is a struct of plain values with a `render`. There is no HTTP, no SQL
 //! and no clock here, so every state of every page can be made from a literal
-//! and looked at. Charts are drawn on the server as SVG; no page needs a script.
+//! and looked at. Charts are drawn on the server as SVG; no page of the appliance needs a script. The
+//! check on the engineer's own machine (`pages::check`, served by the desktop client) has one.
 //!
 //! Invariants, each held by a test over all pages: no inline style or script,
 //! no address of another host, every value escaped, one `h1`, every form with
@@ -27,7 +28,7 @@ mod states;
 mod tables;
 mod words;
 
-pub use assets::{Asset, asset, href as asset_href, names as asset_names};
+pub use assets::{Asset, asset, href as asset_href, local_asset, names as asset_names};
 pub use error::Error;
 pub use shell::{Link, Notice, Role, Room, Shell, SignedIn};
 pub use states::State;

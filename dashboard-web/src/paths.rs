@@ -60,6 +60,11 @@ pub fn my_device_revoke(device: &str) -> String {
     format!("/me/devices/{}/revoke", encode(device))
 }
 
+/// The confirmation that two machines rightly share one of the reader's certificates, and its `POST`.
+pub fn my_device_shared(device: &str) -> String {
+    format!("/me/devices/{}/shared", encode(device))
+}
+
 /// The confirmation before any device is revoked, and its `POST`.
 pub fn device_revoke(device: &str) -> String {
     format!("{ADMIN_DEVICES}/{}/revoke", encode(device))

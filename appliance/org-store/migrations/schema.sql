@@ -52,7 +52,7 @@ CREATE TABLE device (
     platform TEXT,
     serial BYTEA NOT NULL UNIQUE,
     dates BYTEA NOT NULL
-) WITHOUT ROWID;
+, machines BYTEA) WITHOUT ROWID;
 
 CREATE TABLE enrolment (
     poll BYTEA NOT NULL PRIMARY KEY,

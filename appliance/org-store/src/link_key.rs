@@ -21,6 +21,8 @@ pub enum Sealing {
     /// Month of enrolment, days of the last sync and of the revocation, if any, and end of the
     /// certificate of a device.
     DeviceDates,
+    /// Which copies of a client's folder used a device's certificate last, and on which days.
+    DeviceMachines,
     /// Day of a person's last sign-in, and whether their account is switched on.
     PersonDates,
     /// A device's subject. Opened at every sync, in memory, and not audited row by row.
@@ -35,6 +37,7 @@ impl Sealing {
             Self::Link => "link",
             Self::Actor => "actor",
             Self::DeviceDates => "device-dates",
+            Self::DeviceMachines => "device-machines",
             Self::PersonDates => "person-dates",
             Self::Route => "route",
         }

@@ -6,7 +6,10 @@
 use crate::engine::{Access, Connection, Error};
 
 /// Every migration, in order; its version is its place, from 1.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_machines.sql"),
+];
 
 /// The version that this build knows.
 pub(crate) const KNOWN: u32 = MIGRATIONS.len() as u32;

@@ -226,6 +226,8 @@ actions! {
     RevokeDevice = "device.revoke", AdminConsole, StepUp;
     /// A device's next certificate.
     RenewDevice = "device.renew", Device, Sealed;
+    /// Say that two machines of one's own rightly share a certificate.
+    KeepShared = "device.keep-shared", People, Sealed;
     /// Look at one's own graph.
     ViewOwnGraph = "graph.view", Own, Link, Sealed;
     /// Count in the figures, or do not.
@@ -355,6 +357,7 @@ mod tests {
         (Action::RevokeOwnDevice, &[M, L, A, D], false, false),
         (Action::RevokeDevice, &[A, C], true, false),
         (Action::RenewDevice, &[D], false, false),
+        (Action::KeepShared, &[M, L, A], false, false),
         (Action::ViewOwnGraph, &[M, L, A, D], false, true),
         (Action::SetAggregate, &[M, L, A, D], false, true),
         (Action::ExportOwn, &[M, L, A, D], false, true),

@@ -113,7 +113,8 @@ async fn serve(context: &Context, args: &ServeArgs, config: Config) -> Result<()
         tcp,
         tls: tls.subscribe(),
         app: router(&app, port),
-        device_of: authority::device_of,
+        device_of: authority::shown,
+        clock: app.edges().clock.clone(),
         limits: app.config().limits,
         stop: stopped.clone(),
     };

@@ -21,7 +21,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use http_body_util::Limited;
 use identity::{OriginHeaders, SecretToken, TokenKind};
-use kernel::ids::{DeviceId, PersonId};
+use kernel::ids::{DAY, DeviceId, PersonId};
+use kernel::wire::v1::RENEWABLE_DAYS;
 use org_store::{Act, Action, Actor, Role, device, session};
 
 /// The session's cookie. The prefix makes browsers insist on Secure, on the path `/` and on this
@@ -190,7 +191,10 @@ impl IntoResponse for Refused {
 async fn identify(app: &App, route: &Route, parts: &Parts) -> Result<Caller, ApiError> {
     match route.auth {
         Auth::Program => Ok(Caller::Nobody),
-        Auth::Device => device_of(app, parts.extensions.get::<Peer>()).await,
+        Auth::Device | Auth::DeviceLate => {
+            let late = route.auth == Auth::DeviceLate;
+            device_of(app, parts.extensions.get::<Peer>(), late).await
+        }
         _ => person_of(app, &parts.headers, app.now()).await,
     }
 }
@@ -212,7 +216,7 @@ async fn admit(
     };
     parts.extensions.insert(BodyLimit(route.body));
     let mut body = Body::new(Limited::new(body, route.body));
-    if !matches!(route.auth, Auth::Program | Auth::Device) {
+    if !matches!(route.auth, Auth::Program | Auth::Device | Auth::DeviceLate) {
         if parts.method != Method::GET && parts.method != Method::HEAD {
             require_own_origin(app, &parts.headers, &asked.host)?;
             let fields = Fields::parse(&read_body(body, route.body).await?);
@@ -266,22 +270,37 @@ async fn judge(
     Err(refused.into())
 }
 
-async fn device_of(app: &App, peer: Option<&Peer>) -> Result<Caller, ApiError> {
-    let Some(Peer::Device(id)) = peer.copied() else {
-        let advice = format!("Enrol this device: {}", app.enrol_command());
-        return Err(ApiError {
-            advice,
-            ..ApiError::no_certificate()
-        });
+/// The device, if it may; `late` where one may come whose certificate has ended.
+///
+/// What became of the device is told before what became of its certificate: who was revoked has no
+/// use for being told to renew.
+async fn device_of(app: &App, peer: Option<&Peer>, late: bool) -> Result<Caller, ApiError> {
+    let (id, end) = match peer.copied() {
+        Some(Peer::Device(id)) => (id, None),
+        Some(Peer::Ended(id, end)) => (id, Some(end)),
+        None | Some(Peer::Nobody | Peer::Other) => {
+            let advice = format!("Enrol this device: {}", app.enrol_command());
+            return Err(ApiError {
+                advice,
+                ..ApiError::no_certificate()
+            });
+        }
     };
     match app
         .store()
         .read(move |txn| device::standing(txn, id))
         .await?
     {
-        device::Standing::Good => Ok(Caller::Device(id)),
-        device::Standing::Erased => Err(ApiError::erased()),
-        device::Standing::Revoked | device::Standing::Unknown => Err(ApiError::revoked()),
+        device::Standing::Good => {}
+        device::Standing::Erased => return Err(ApiError::erased()),
+        device::Standing::Revoked | device::Standing::Unknown => return Err(ApiError::revoked()),
+    }
+    match end {
+        Some(end) if app.now() - end > RENEWABLE_DAYS * DAY => {
+            Err(ApiError::ended_long_ago(&app.enrol_command()))
+        }
+        Some(_) if !late => Err(ApiError::ended()),
+        _ => Ok(Caller::Device(id)),
     }
 }
 

@@ -112,6 +112,32 @@ impl ApiError {
         )
     }
 
+    /// 401 for a device whose certificate has ended, and that asked for something else than another.
+    #[must_use]
+    pub fn ended() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "H419",
+            "This device's certificate has ended.",
+            "It can be renewed, and nothing else: `aiworklab sync` does that by itself.",
+        )
+        .refusal(Refusal::Expired)
+    }
+
+    /// 401 for a device whose certificate ended too long ago to be renewed.
+    #[must_use]
+    pub fn ended_long_ago(enrol: &str) -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "H420",
+            format!(
+                "This device's certificate ended more than {} days ago and can no longer be renewed.",
+                kernel::wire::v1::RENEWABLE_DAYS
+            ),
+            format!("Enrol it again; nothing that it recorded is lost: {enrol}"),
+        )
+    }
+
     /// 403 for a device that was revoked, or is unknown to this store.
     #[must_use]
     pub fn revoked() -> Self {

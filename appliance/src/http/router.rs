@@ -55,6 +55,8 @@ pub enum Auth {
     AdminFresh,
     /// An enrolled device that was not revoked.
     Device,
+    /// The same, also one whose certificate ended at most `RENEWABLE_DAYS` ago.
+    DeviceLate,
 }
 
 /// One line of the list.
@@ -135,6 +137,8 @@ routes! {
     delete "/v1/me" Devices Device ["graph.erase"] NONE => api::me::erase;
     get "/v1/catalogue" Devices Device [] NONE => api::about::catalogue;
     get "/v1/items" Devices Device [] NONE => api::items::newest;
+    post "/v1/devices/renew" Devices DeviceLate ["device.renew"] ENROL => api::devices::renew;
+    post "/v1/devices/here" Devices Device [] FORM => api::devices::here;
 
     post "/v1/enrol/start" People Program [] ENROL => api::enrol::start;
     post "/v1/enrol/poll" People Program [] ENROL => api::enrol::poll;
@@ -162,6 +166,8 @@ routes! {
     post "/me/erase" People MemberFresh ["graph.erase"] FORM => pages::me::erase;
     get "/me/devices/{id}/revoke" People Member [] NONE => pages::me::ask_revoke;
     post "/me/devices/{id}/revoke" People Member ["device.revoke-own"] FORM => pages::me::revoke;
+    get "/me/devices/{id}/shared" People Member [] NONE => pages::shared::ask;
+    post "/me/devices/{id}/shared" People Member ["device.keep-shared"] FORM => pages::shared::keep;
     get "/enrol" People Member [] NONE => pages::enrol::show;
     post "/enrol" People Member ["device.approve", "device.refuse"] FORM => pages::enrol::decide;
 

@@ -6,7 +6,7 @@ use super::tls::Peer;
 use crate::testing::{Browser, NOW, Reply, Scratch};
 use axum::body::Body;
 use http::{Request, StatusCode, header};
-use kernel::ids::{DeviceId, StreamId};
+use kernel::ids::{DAY, DeviceId, StreamId};
 use org_store::{Act, Action, Actor, Role, link_token, session};
 
 fn path(route: &Route) -> String {
@@ -62,6 +62,9 @@ async fn every_route_refuses_whoever_is_less() {
     // Everybody's sign-in is older than a change allows.
     scratch.clock.pass(301);
     let stranger = Peer::Device(DeviceId::from_bytes([9; 16]));
+    let device = scratch.device(&member).await;
+    let late = Peer::Ended(device, scratch.app.now() - 1);
+    let forgotten = Peer::Ended(device, scratch.app.now() - 401 * DAY);
     for route in ROUTES {
         let (people, peers): (Vec<Option<&Browser>>, Vec<Peer>) = match route.auth {
             Auth::Open | Auth::Program => continue,
@@ -74,7 +77,11 @@ async fn every_route_refuses_whoever_is_less() {
             ),
             Auth::Device => (
                 vec![None, Some(&admin)],
-                vec![Peer::Nobody, Peer::Other, stranger],
+                vec![Peer::Nobody, Peer::Other, stranger, late, forgotten],
+            ),
+            Auth::DeviceLate => (
+                vec![None, Some(&admin)],
+                vec![Peer::Nobody, Peer::Other, stranger, forgotten],
             ),
         };
         for (number, browser) in people.iter().enumerate() {
@@ -97,7 +104,7 @@ fn every_word_of_the_audit_log_in_the_list_is_an_action() {
             );
         }
         let changes = route.method != "GET" && !matches!(route.auth, Auth::Program);
-        let synced = route.path.starts_with("/v1/sync/");
+        let synced = route.path.starts_with("/v1/sync/") || route.path == "/v1/devices/here";
         assert!(
             !changes || synced || !route.audit.is_empty(),
             "{} changes unaudited",

@@ -13,10 +13,13 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use kernel::ids::DeviceId;
 use rustls::ServerConfig;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{self, kx_group};
 use rustls::server::WebPkiClientVerifier;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,7 +28,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::authority;
 use crate::config::Limits;
+use crate::edges::Clock;
 
 /// How long a connection may live before it is asked to end, so that a reload reaches everybody.
 const LIFE: Duration = Duration::from_secs(15 * 60);
@@ -76,19 +81,22 @@ impl Error {
 }
 
 /// Who the other side's certificate says it is. The certificate was verified against the devices'
-/// authority; whether the device still may is asked for each request.
+/// authority; whether the device still may is asked for each request. Whether its time is over is
+/// looked at once a connection, of which none lives longer than [`LIFE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// No certificate was shown.
     Nobody,
     /// An enrolled device's.
     Device(DeviceId),
+    /// An enrolled device's whose certificate ended at this time, unix seconds.
+    Ended(DeviceId, i64),
     /// One of our authority that is no device's.
     Other,
 }
 
-/// Reads the device's id from a verified certificate.
-pub type ReadDevice = fn(&CertificateDer<'_>) -> Option<DeviceId>;
+/// Reads the device's id, and the certificate's end in unix seconds, from a verified certificate.
+pub type ReadDevice = fn(&CertificateDer<'_>) -> Option<(DeviceId, i64)>;
 
 /// AWS-LC, with hybrid key exchange first (X25519 with ML-KEM-768).
 #[must_use]
@@ -120,8 +128,67 @@ pub fn people(
     Ok(finish(config))
 }
 
+/// webpki's own verifier, asked as if it were not later than the certificate's end.
+///
+/// A device that comes back after its certificate has ended may renew it, and has to be let in for
+/// that; what else it asks for, `http::auth` refuses in words. Everything but the end is verified as
+/// ever: the chain, the signatures, the use, the beginning.
+#[derive(Debug)]
+struct UntilItsEnd {
+    webpki: Arc<dyn ClientCertVerifier>,
+}
+
+impl ClientCertVerifier for UntilItsEnd {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.webpki.root_hint_subjects()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.webpki.client_auth_mandatory()
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let end = authority::shown(leaf).and_then(|(_, end)| u64::try_from(end).ok());
+        let at = match end {
+            Some(end) if end < now.as_secs() => {
+                UnixTime::since_unix_epoch(Duration::from_secs(end))
+            }
+            // Not a device's: it ends when it ends.
+            _ => now,
+        };
+        self.webpki.verify_client_cert(leaf, others, at)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, leaf, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        leaf: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, leaf, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
 /// The devices' side: a certificate of `authority` is asked for and may be left out; the handler
-/// then says 401 in a body that a program can read.
+/// then says 401 in a body that a program can read. So it does for one that has ended.
 ///
 /// # Errors
 /// [`Error::Certificate`], [`Error::Authority`].
@@ -141,7 +208,7 @@ pub fn devices(
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(Error::Certificate)?
-        .with_client_cert_verifier(verifier)
+        .with_client_cert_verifier(Arc::new(UntilItsEnd { webpki: verifier }))
         .with_single_cert(chain, key)
         .map_err(Error::Certificate)?;
     Ok(finish(config))
@@ -176,6 +243,8 @@ pub struct Listener {
     pub app: axum::Router,
     /// How a device is read from its certificate.
     pub device_of: ReadDevice,
+    /// By which a certificate has ended.
+    pub clock: Arc<dyn Clock>,
     /// Timeouts and the number of connections.
     pub limits: Limits,
     /// Becomes true once: stop.
@@ -191,6 +260,7 @@ impl Listener {
             tls,
             app,
             device_of,
+            clock,
             limits,
             mut stop,
         } = self;
@@ -222,6 +292,7 @@ impl Listener {
                 builder: builder.clone(),
                 app: app.clone(),
                 device_of,
+                clock: clock.clone(),
                 handshake: limits.header,
                 stop: stop.clone(),
             };
@@ -250,6 +321,7 @@ struct Connection {
     builder: Arc<auto::Builder<TokioExecutor>>,
     app: axum::Router,
     device_of: ReadDevice,
+    clock: Arc<dyn Clock>,
     handshake: Duration,
     stop: watch::Receiver<bool>,
 }
@@ -277,7 +349,11 @@ impl Connection {
             .and_then(|chain| chain.first());
         let peer = match shown {
             None => Peer::Nobody,
-            Some(leaf) => (self.device_of)(leaf).map_or(Peer::Other, Peer::Device),
+            Some(leaf) => match (self.device_of)(leaf) {
+                None => Peer::Other,
+                Some((device, end)) if end < self.clock.now() => Peer::Ended(device, end),
+                Some((device, _)) => Peer::Device(device),
+            },
         };
         let app = self
             .app

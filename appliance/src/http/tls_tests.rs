@@ -3,9 +3,11 @@
 
 use super::router::{Port, router};
 use super::tls::{self, Listener, provider};
-use crate::authority::device_of;
+use crate::authority::shown;
+use crate::enrolling::Ended;
 use crate::testing::{Browser, Scratch};
-use org_store::Role;
+use kernel::ids::{DAY, DeviceId};
+use org_store::{Act, Action, Actor, Role};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, NamedGroup, ProtocolVersion, RootCertStore, SignatureScheme};
@@ -48,7 +50,8 @@ impl Served {
                 tcp,
                 tls: watch::channel(config).1,
                 app: router(&scratch.app, port),
-                device_of,
+                device_of: shown,
+                clock: scratch.clock.clone(),
                 limits: scratch.app.config().limits,
                 stop: stopped.clone(),
             };
@@ -204,7 +207,11 @@ async fn enrol(scratch: &Scratch, served: &Served, person: &Browser) -> Arc<Clie
     let approved = json(&served.ask(served.people, nobody(), &asked).await);
     assert_eq!(approved["status"], "approved");
 
-    let pem = approved["certificate"].as_str().unwrap();
+    certified(approved["certificate"].as_str().unwrap(), &key)
+}
+
+/// A client with this certificate and key.
+fn certified(pem: &str, key: &rcgen::KeyPair) -> Arc<Client> {
     let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(Result::unwrap)
         .collect();
@@ -214,6 +221,191 @@ async fn enrol(scratch: &Scratch, served: &Served, person: &Browser) -> Arc<Clie
         certified: Some(Arc::new(certified)),
         ..Client::default()
     })
+}
+
+impl Client {
+    /// Which device its certificate names.
+    fn device(&self) -> DeviceId {
+        shown(&self.certified.as_ref().unwrap().cert[0]).unwrap().0
+    }
+}
+
+/// A request to renew, and the key that it is for; `names` is what it asks to be called.
+fn wish(names: Option<DeviceId>) -> (String, rcgen::KeyPair) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut wish = rcgen::CertificateParams::default();
+    wish.distinguished_name = rcgen::DistinguishedName::new();
+    if let Some(device) = names {
+        let device = device.to_string();
+        wish.subject_alt_names = vec![rcgen::SanType::URI(
+            format!("urn:aiworklab:device:{device}").try_into().unwrap(),
+        )];
+        wish.distinguished_name
+            .push(rcgen::DnType::CommonName, device);
+    }
+    let csr = wish.serialize_request(&key).unwrap().pem().unwrap();
+    let body = serde_json::json!({ "v": 1, "csr": csr }).to_string();
+    (post("/v1/devices/renew", &body), key)
+}
+
+fn status(reply: &str) -> &str {
+    reply.split(' ').nth(1).unwrap()
+}
+
+impl Served {
+    async fn pull(&self, device: &Arc<Client>) -> String {
+        let pull = post("/v1/sync/pull", r#"{"have":{},"limit":10}"#);
+        self.ask(self.devices, device.clone(), &pull).await
+    }
+
+    /// Renews; the client with the new certificate.
+    async fn renew(&self, device: &Arc<Client>, names: Option<DeviceId>) -> Arc<Client> {
+        let (request, key) = wish(names);
+        let reply = self.ask(self.devices, device.clone(), &request).await;
+        assert_eq!(status(&reply), "200", "{reply}");
+        let body: serde_json::Value =
+            serde_json::from_str(reply.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        certified(body["certificate"].as_str().unwrap(), &key)
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_renews_itself_and_does_nothing_else() {
+    let scratch = Scratch::days_ago(100);
+    let served = Served::by(&scratch).await;
+    let ada = scratch.browser(Role::Member).await;
+    let old = enrol(&scratch, &served, &ada).await;
+    assert_eq!(status(&served.pull(&old).await), "200");
+    scratch.clock.pass(100 * DAY);
+    for request in [
+        post("/v1/sync/pull", r#"{"have":{},"limit":10}"#),
+        post("/v1/sync/push", "{}"),
+        post("/v1/devices/here", "{}"),
+        get("/v1/me/export"),
+        get("/v1/items"),
+    ] {
+        let reply = served.ask(served.devices, old.clone(), &request).await;
+        assert_eq!(status(&reply), "401", "{reply}");
+        assert!(
+            reply.contains(r#""error":"expired","code":"H419""#),
+            "{reply}"
+        );
+    }
+    let new = served.renew(&old, None).await;
+    assert_eq!(
+        new.device(),
+        old.device(),
+        "the same device, and so the same subject"
+    );
+    assert_eq!(status(&served.pull(&new).await), "200");
+    // A reply that was lost: it is asked for again, with the old one, by the same request.
+    let (request, _) = wish(None);
+    for _ in 0..2 {
+        let reply = served.ask(served.devices, old.clone(), &request).await;
+        assert_eq!(status(&reply), "200", "{reply}");
+    }
+    assert_eq!(status(&served.pull(&new).await), "200");
+    assert_eq!(status(&served.pull(&old).await), "401");
+}
+
+#[tokio::test]
+async fn the_one_before_stays_good_until_its_end() {
+    let scratch = Scratch::days_ago(70);
+    let served = Served::by(&scratch).await;
+    let ada = scratch.browser(Role::Member).await;
+    let old = enrol(&scratch, &served, &ada).await;
+    scratch.clock.pass(65 * DAY);
+    let new = served.renew(&old, None).await;
+    for device in [&old, &new, &old] {
+        assert_eq!(status(&served.pull(device).await), "200");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_ended_more_than_400_days_ago_is_told_to_enrol() {
+    let scratch = Scratch::days_ago(600);
+    let before = Served::by(&scratch).await;
+    let ada = scratch.browser(Role::Member).await;
+    // The server's own certificate of then is over by this test's real clock.
+    scratch.clock.pass(300 * DAY);
+    let served = Served::by(&scratch).await;
+    scratch.clock.pass(-300 * DAY);
+    let old = enrol(&scratch, &served, &ada).await;
+    drop(before);
+    scratch.clock.pass((89 + 400) * DAY);
+    let new = served.renew(&old, None).await;
+    assert_eq!(new.device(), old.device());
+    scratch.clock.pass(2 * DAY);
+    let (request, _) = wish(None);
+    let reply = served.ask(served.devices, old.clone(), &request).await;
+    assert_eq!(status(&reply), "401", "{reply}");
+    assert!(
+        reply.contains("H420") && reply.contains("aiworklab enrol"),
+        "{reply}"
+    );
+    assert_eq!(status(&served.pull(&new).await), "200");
+}
+
+#[tokio::test]
+async fn who_was_revoked_stays_so_whatever_is_renewed_meanwhile() {
+    let scratch = Scratch::days_ago(70);
+    let served = Served::by(&scratch).await;
+    let ada = scratch.browser(Role::Member).await;
+    let old = enrol(&scratch, &served, &ada).await;
+    let mut all = vec![old.clone(), served.renew(&old, None).await];
+    let act = Act::new(Actor::Console, Action::RevokeDevice, scratch.app.now());
+    let revoking = scratch
+        .app
+        .enrolling()
+        .revoke(&scratch.app, act, old.device(), Ended::Lost);
+    let (request, key) = wish(None);
+    let (revoked, reply) =
+        tokio::join!(revoking, served.ask(served.devices, old.clone(), &request));
+    assert!(revoked.unwrap());
+    // Whichever was first: what came of it is of no use.
+    if status(&reply) == "200" {
+        let body: serde_json::Value =
+            serde_json::from_str(reply.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+        all.push(certified(body["certificate"].as_str().unwrap(), &key));
+    }
+    for live in [true, false] {
+        for device in &all {
+            assert_eq!(status(&served.pull(device).await), "403", "live {live}");
+            let (request, _) = wish(None);
+            let reply = served.ask(served.devices, device.clone(), &request).await;
+            assert_eq!(status(&reply), "403", "{reply}");
+            assert!(reply.contains(r#""error":"revoked""#), "{reply}");
+        }
+        // Nor when they have ended.
+        scratch.clock.pass(200 * DAY);
+    }
+}
+
+#[tokio::test]
+async fn a_request_in_another_devices_name_gets_a_certificate_in_ones_own() {
+    let scratch = Scratch::live();
+    let served = Served::by(&scratch).await;
+    let ada = scratch.browser(Role::Member).await;
+    let bob = scratch.browser(Role::Member).await;
+    let mine = enrol(&scratch, &served, &ada).await;
+    let other = enrol(&scratch, &served, &bob).await;
+    let made = served.renew(&mine, Some(other.device())).await;
+    assert_eq!(made.device(), mine.device());
+
+    // One that was signed by oneself is none, whatever it names.
+    let (_, key) = wish(None);
+    let mut own = rcgen::CertificateParams::default();
+    own.distinguished_name = rcgen::DistinguishedName::new();
+    own.distinguished_name
+        .push(rcgen::DnType::CommonName, other.device().to_string());
+    let forged = certified(&own.self_signed(&key).unwrap().pem(), &key);
+    let mut stream = match served.connect(served.devices, forged).await {
+        Ok(stream) => stream,
+        Err(_) => return,
+    };
+    let _ = stream.write_all(get("/healthz").as_bytes()).await;
+    let mut reply = Vec::new();
+    assert!(stream.read_to_end(&mut reply).await.is_err() && reply.is_empty());
 }
 
 #[tokio::test]

@@ -207,6 +207,31 @@ impl ConfirmPage {
         }
     }
 
+    /// The confirmation that machines that share a certificate rightly do so.
+    pub fn keep_shared(shell: Shell, (device, name): (&str, &str), audited_as: &str) -> Self {
+        Self {
+            shell,
+            room: Room::Me,
+            nav: paths::ME,
+            crumbs: vec![Link::new("My graph", paths::ME), Link::new(name, "")],
+            question: format!("Are the machines that share {name} all yours?"),
+            does: vec![
+                "The notice goes, and the machines that are known today go on syncing with one certificate.".to_owned(),
+                "If another one appears, the notice comes back.".to_owned(),
+            ],
+            does_not: "It does not part them: whoever has one of them can be ended only with the others. To part them, run aiworklab enrol on one. No graph is changed.".to_owned(),
+            command: None,
+            audited_as: audited_as.to_owned(),
+            action: paths::my_device_shared(device),
+            fields: Vec::new(),
+            typed: None,
+            button: "They are mine".to_owned(),
+            harm: false,
+            step_up: StepUp::NotNeeded,
+            back: format!("{}#devices", paths::ME),
+        }
+    }
+
     /// The confirmation before a person erases everything held about them.
     ///
     /// `typed` is what they typed at the last attempt, `None` at the first; `audited_as` is the

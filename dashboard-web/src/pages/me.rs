@@ -150,6 +150,17 @@ pub struct MyDevice {
     pub last_synced: Option<Date>,
     /// Its certificate.
     pub certificate: DeviceState,
+    /// That two machines use it, until its owner decides.
+    pub shared: Option<SharedCertificate>,
+}
+
+/// More than one machine uses a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedCertificate {
+    /// The day on which it was noticed.
+    pub since: Date,
+    /// The days on which each machine was heard last.
+    pub last: Vec<Date>,
 }
 
 /// How a device's certificate stands.
@@ -209,6 +220,16 @@ struct HeldRow {
     words: String,
 }
 
+struct SharedRow {
+    id: String,
+    name: String,
+    machines: String,
+    since: String,
+    heard: String,
+    decide: String,
+    revoke: String,
+}
+
 struct DeviceRow {
     name: String,
     synced: String,
@@ -235,6 +256,7 @@ struct MeTemplate<'a> {
     counted: String,
     left_out: bool,
     devices: Vec<DeviceRow>,
+    shared: Vec<SharedRow>,
 }
 
 /// How many rows the timeline tells.
@@ -305,6 +327,11 @@ impl MyGraph {
             counted: self.counted.words(shell),
             left_out: self.counted == Counted::LeftOut,
             devices: self.devices.iter().map(|d| device(d, shell)).collect(),
+            shared: self
+                .devices
+                .iter()
+                .filter_map(|d| shared(d, shell))
+                .collect(),
             graph: self,
         }
         .render()?)
@@ -467,6 +494,24 @@ fn held(row: &StoredRow, shell: &Shell) -> HeldRow {
         stream: row.stream.clone(),
         words: me_words::in_words(row, shell),
     }
+}
+
+/// What is to be decided about a device that several machines share; nothing, once it was revoked.
+fn shared(device: &MyDevice, shell: &Shell) -> Option<SharedRow> {
+    let found = device.shared.as_ref()?;
+    if device.certificate.revoked() {
+        return None;
+    }
+    let days: Vec<_> = found.last.iter().map(|day| shell.date(*day)).collect();
+    Some(SharedRow {
+        id: format!("shared-{}", device.id),
+        name: device.name.clone(),
+        machines: words::capital(&words::number(found.last.len() as u64)),
+        since: shell.date(found.since),
+        heard: days.join(", "),
+        decide: paths::my_device_shared(&device.id),
+        revoke: paths::my_device_revoke(&device.id),
+    })
 }
 
 fn device(device: &MyDevice, shell: &Shell) -> DeviceRow {

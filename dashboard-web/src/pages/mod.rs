@@ -4,6 +4,7 @@
 //! finding, it works out itself from those values, by the rules in `findings`.
 
 pub mod admin;
+pub mod check;
 pub mod concept;
 pub mod concepts;
 pub mod confirm;
@@ -17,6 +18,7 @@ pub mod overview;
 pub mod signin;
 
 pub use admin::{AuditPage, DevicesPage, HealthPage, PeoplePage};
+pub use check::{CheckAnswered, CheckAsked, CheckMessage, CheckShell};
 pub use concept::ConceptPage;
 pub use concepts::ConceptsPage;
 pub use confirm::{ConfirmPage, Erased, StepUp};

@@ -312,6 +312,10 @@ pub fn all_pages() -> Result<Vec<Sample>, Error> {
         )
         .render(),
     )?;
+    add(
+        "confirm-shared",
+        ConfirmPage::keep_shared(member(), ("d1", "torrel-x1"), "device.keep-shared").render(),
+    )?;
     let erase = |what, typed| {
         ConfirmPage::erase_me(member(), what, typed, "graph.erase", StepUp::NotNeeded).render()
     };

@@ -4,8 +4,8 @@ use dashboard_web::figures::ConceptRef;
 use dashboard_web::pages::enrol::EnrolApprovalPage;
 use dashboard_web::pages::link::{LinkPage, LinkPurpose};
 use dashboard_web::pages::me::{
-    Answer, Counted, DeviceState, Kind, Me, MePage, MyConcept, MyDevice, MyGraph, StoredDelta,
-    StoredRow,
+    Answer, Counted, DeviceState, Kind, Me, MePage, MyConcept, MyDevice, MyGraph,
+    SharedCertificate, StoredDelta, StoredRow,
 };
 use dashboard_web::pages::signin::{Machine, SignInPage};
 use dashboard_web::{Link, Notice, State, paths};
@@ -165,6 +165,10 @@ pub(super) fn me(device_name: &str) -> MePage {
                 platform: Some("Linux".to_owned()),
                 last_synced: Some(date(2026, 11, 24)),
                 certificate: DeviceState::Valid(date(2026, 12, 3)),
+                shared: Some(SharedCertificate {
+                    since: date(2026, 11, 23),
+                    last: vec![date(2026, 11, 24), date(2026, 11, 23)],
+                }),
             },
             MyDevice {
                 id: "d2".to_owned(),
@@ -172,6 +176,7 @@ pub(super) fn me(device_name: &str) -> MePage {
                 platform: None,
                 last_synced: None,
                 certificate: DeviceState::Expired(date(2026, 10, 3)),
+                shared: None,
             },
             MyDevice {
                 id: "d3".to_owned(),
@@ -179,6 +184,7 @@ pub(super) fn me(device_name: &str) -> MePage {
                 platform: None,
                 last_synced: Some(date(2025, 12, 24)),
                 certificate: DeviceState::Revoked(Some(date(2026, 1, 3))),
+                shared: None,
             },
         ],
     };

@@ -8,6 +8,11 @@
 //!
 //! Invariant: no row here changes in a sync's transaction (see `tally`).
 
+mod machines;
+
+pub use machines::{Shared, keep_shared, shared};
+pub(crate) use machines::{days as machine_days, fill as fill_machines, heard};
+
 use crate::days::{Day, day_of, month_of};
 use crate::engine::{self, Queries, Row, Statements};
 use crate::error::{Doing, Error, Kind, Result};
@@ -344,7 +349,8 @@ pub(crate) fn insert(txn: &mut WriteTxn<'_>, new: &NewDevice, subject: SubjectId
         &new.name,
         new.platform.as_deref(),
         &new.serial,
-        sealed
+        sealed,
+        machines::none(txn.link_key(), new.device)?
     ];
     txn.execute(sql!("insert"), values)
         .doing("store a device")?;
@@ -394,7 +400,8 @@ pub fn revoke(txn: &mut WriteTxn<'_>, device: DeviceId) -> Result<bool> {
     Ok(true)
 }
 
-/// Notes a device's next certificate; the one before ends by its date. An [`Action::RenewDevice`].
+/// Notes a device's next certificate; the one before ends by its date, so that a reply that is lost
+/// locks nobody out. The device keeps its id, and so its route. An [`Action::RenewDevice`].
 ///
 /// # Errors
 /// [`Error::NotFound`] if there is none, or it is not the acting one.

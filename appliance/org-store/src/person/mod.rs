@@ -271,10 +271,10 @@ pub fn actor_name(txn: &mut impl Queries, actor: [u8; 16]) -> Result<Option<Stri
 pub fn export(txn: &mut impl Reader, person: PersonId) -> Result<Value> {
     const DOING: &str = "export an account";
     let account = must(txn, person)?;
-    let devices: Vec<_> = device::of_person(txn, person)?
+    let devices = device::of_person(txn, person)?
         .into_iter()
         .map(|device| {
-            json!({
+            Ok(json!({
                 "device": device.device,
                 "name": device.name,
                 "platform": device.platform,
@@ -283,9 +283,10 @@ pub fn export(txn: &mut impl Reader, person: PersonId) -> Result<Value> {
                 "last_seen_day": device.last_seen,
                 "not_after_day": device.not_after,
                 "revoked_day": device.revoked,
-            })
+                "machines_last_seen_days": device::machine_days(txn, device.device)?,
+            }))
         })
-        .collect();
+        .collect::<Result<Vec<_>>>()?;
     let mut sessions = Vec::new();
     for mut row in txn.query(sql!("sessions"), params![person]).doing(DOING)? {
         let through: String = row.next().doing(DOING)?;

@@ -13,7 +13,7 @@ use crate::error::{Doing, Result};
 use crate::policy::{Act, Action, Actor, Chore};
 use crate::store::{Store, lock};
 use crate::{device, params, sql};
-use kernel::ids::DeviceId;
+use kernel::ids::{DeviceId, InstanceId};
 use std::collections::BTreeMap;
 
 /// What was not written yet.
@@ -21,7 +21,12 @@ use std::collections::BTreeMap;
 pub(crate) struct Tally {
     seen: BTreeMap<DeviceId, Day>,
     syncs: BTreeMap<Day, u64>,
+    /// Which copies of a device's folder were heard, in their order.
+    heard: BTreeMap<DeviceId, Vec<(InstanceId, Day)>>,
 }
+
+/// Most changes of copies that are noted for a device between two writings.
+const HEARD: usize = 32;
 
 impl Tally {
     pub(crate) fn seen(&mut self, device: DeviceId, day: Day) {
@@ -34,8 +39,24 @@ impl Tally {
         *self.syncs.entry(day).or_default() += 1;
     }
 
+    fn heard(&mut self, device: DeviceId, instance: InstanceId, day: Day) {
+        let heard = self.heard.entry(device).or_default();
+        if let Some((_, on)) = heard.last_mut().filter(|(last, _)| *last == instance) {
+            *on = (*on).max(day);
+        } else if heard.len() < HEARD {
+            // Who changes more often is known to be several by then.
+            heard.push((instance, day));
+        }
+    }
+
     /// Takes back what could not be written.
     fn put_back(&mut self, other: Self) {
+        for (device, mut earlier) in other.heard {
+            let heard = self.heard.entry(device).or_default();
+            earlier.append(heard);
+            earlier.truncate(HEARD);
+            *heard = earlier;
+        }
         for (device, day) in other.seen {
             self.seen(device, day);
         }
@@ -46,6 +67,22 @@ impl Tally {
 }
 
 impl Store {
+    /// A copy of this device's folder was heard at `now` (unix seconds). Written with the tally.
+    ///
+    /// Returns whether two machines use its certificate, as far as is written, and their person has
+    /// not said that this is right.
+    ///
+    /// # Errors
+    /// The engine's, the link key's.
+    pub async fn heard(&self, device: DeviceId, instance: InstanceId, now: i64) -> Result<bool> {
+        let today = day_of(now);
+        let shared = self
+            .read(move |txn| device::shared(txn, device, today))
+            .await?;
+        lock(&self.inner.tally).heard(device, instance, today);
+        Ok(shared.is_some())
+    }
+
     /// Writes the tally; and, for each day that is over by `now` (unix seconds), the site's one
     /// audit row of its syncs. Hourly, and before the end.
     ///
@@ -58,8 +95,12 @@ impl Store {
             for (device, day) in &tally.seen {
                 device::seen(txn, *device, *day)?;
             }
+            for (device, heard) in &tally.heard {
+                device::heard(txn, *device, heard)?;
+            }
+            let filled = device::fill_machines(txn)?;
             // Which rows changed, beside the pushes of the hour before, until the log is emptied.
-            txn.wipes |= !tally.seen.is_empty();
+            txn.wipes |= filled || !tally.seen.is_empty() || !tally.heard.is_empty();
             for (day, syncs) in &tally.syncs {
                 txn.execute(sql!("add"), params![*day, *syncs])
                     .doing("count syncs")?;

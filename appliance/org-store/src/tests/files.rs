@@ -83,12 +83,12 @@ fn a_newer_file_is_refused_before_anything_is_written() {
     let path = dir.path().join("store.db");
     drop(store);
     beside(&path)
-        .execute("INSERT INTO migration (version) VALUES (2)", [])
+        .execute("INSERT INTO migration (version) VALUES (3)", [])
         .unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = open(&path, KEY, Check::Quick).err().unwrap();
     assert!(
-        matches!(error, Error::SchemaTooNew { found: 2, known: 1 }),
+        matches!(error, Error::SchemaTooNew { found: 3, known: 2 }),
         "{error}"
     );
     assert_eq!(error.code(), "S004");

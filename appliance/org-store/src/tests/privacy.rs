@@ -231,8 +231,10 @@ async fn nothing_but_k_link_tells_that_a_device_or_an_account_ended_and_no_row_m
             .lines()
             .filter(|l| l.starts_with("device|") || l.starts_with("person|"))
         {
-            let (plain, dates) = line.rsplit_once('|').unwrap();
-            rows.push((plain.to_owned(), dates.len()));
+            let sealed = if line.starts_with("device|") { 2 } else { 1 };
+            let mut parts = line.rsplitn(sealed + 1, '|');
+            let lengths: Vec<_> = parts.by_ref().take(sealed).map(str::len).collect();
+            rows.push((parts.next().unwrap().to_owned(), lengths));
         }
         rows
     };

@@ -13,8 +13,8 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use dashboard_web::pages::confirm::{ConfirmPage, Erased, StepUp};
 use dashboard_web::pages::me::{
-    Answer, Counted, DeviceState, Kind, Me, MePage, MyConcept, MyDevice, MyGraph, StoredDelta,
-    StoredRow,
+    Answer, Counted, DeviceState, Kind, Me, MePage, MyConcept, MyDevice, MyGraph,
+    SharedCertificate, StoredDelta, StoredRow,
 };
 use dashboard_web::pages::message::MessagePage;
 use dashboard_web::{Link, figures::ConceptRef, paths};
@@ -47,9 +47,19 @@ pub async fn show(
     Extension(asked): Extension<Asked>,
 ) -> Result<Response, ApiError> {
     let person = caller.person()?.person;
+    let today = asked.now.div_euclid(DAY);
     let (identity, devices) = app
         .store()
-        .read(move |txn| Ok((person::get(txn, person)?, device::of_person(txn, person)?)))
+        .read(move |txn| {
+            let devices = device::of_person(txn, person)?
+                .into_iter()
+                .map(|found| {
+                    let shared = device::shared(txn, found.device, today)?;
+                    Ok((found, shared))
+                })
+                .collect::<org_store::Result<Vec<_>>>()?;
+            Ok((person::get(txn, person)?, devices))
+        })
         .await?;
     let act = Act::new(caller.actor(), Action::ViewOwnGraph, asked.now);
     let held = app
@@ -112,7 +122,7 @@ fn account(app: &App, person: Option<person::Person>) -> Vec<(String, String)> {
 fn graph(
     held: &Held,
     identity: Vec<(String, String)>,
-    devices: &[device::Device],
+    devices: &[(device::Device, Option<device::Shared>)],
     now: i64,
 ) -> MyGraph {
     let concepts = held
@@ -132,14 +142,14 @@ fn graph(
         all_rows: Some(Link::new("All of them, as a file", paths::ME_EXPORT)),
         last_synced: devices
             .iter()
-            .filter_map(|device| device.last_seen)
+            .filter_map(|(device, _)| device.last_seen)
             .max()
             .map(date),
         identity,
         counted: counted(&held.state, now),
         devices: devices
             .iter()
-            .map(|device| my_device(device, now))
+            .map(|(device, shared)| my_device(device, shared.as_ref(), now))
             .collect(),
     }
 }
@@ -213,13 +223,17 @@ fn stored_delta(delta: &Delta) -> StoredDelta {
     }
 }
 
-fn my_device(device: &device::Device, now: i64) -> MyDevice {
+fn my_device(device: &device::Device, shared: Option<&device::Shared>, now: i64) -> MyDevice {
     MyDevice {
         id: device.device.to_string(),
         name: device.name.clone(),
         platform: device.platform.clone(),
         last_synced: device.last_seen.map(date),
         certificate: device_state(device, now),
+        shared: shared.map(|shared| SharedCertificate {
+            since: date(shared.since),
+            last: shared.last.iter().copied().map(date).collect(),
+        }),
     }
 }
 

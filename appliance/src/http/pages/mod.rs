@@ -10,6 +10,7 @@ pub mod log;
 pub mod me;
 mod model;
 pub mod oidc;
+pub mod shared;
 pub mod signin;
 #[cfg(test)]
 mod tests;

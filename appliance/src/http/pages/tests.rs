@@ -1,6 +1,7 @@
 //! What pages promise of the routes behind them.
 
 use crate::http::router::{Auth, ROUTES};
+use crate::http::tls::Peer;
 use crate::testing::{Browser, NOW, Scratch};
 use dashboard_web::paths;
 use org_store::{Role, person};
@@ -31,6 +32,8 @@ fn every_address_that_pages_use_is_a_route() {
         ("POST", paths::ME_ERASE.to_owned()),
         ("GET", paths::my_device_revoke("d1")),
         ("POST", paths::my_device_revoke("d1")),
+        ("GET", paths::my_device_shared("d1")),
+        ("POST", paths::my_device_shared("d1")),
         ("GET", paths::ENROL.to_owned()),
         ("POST", paths::ENROL.to_owned()),
         ("GET", paths::ADMIN.to_owned()),
@@ -53,6 +56,50 @@ fn every_address_that_pages_use_is_a_route() {
         assert!(is_served(method, &path), "{method} {path}");
     }
     assert!(!is_served("GET", "/signin/corp"));
+}
+
+#[tokio::test]
+async fn two_machines_with_one_certificate_are_told_to_their_person_alone_who_decides() {
+    let scratch = Scratch::new(false);
+    let ada = scratch.browser(Role::Member).await;
+    let admin = scratch.browser(Role::Admin).await;
+    let device = scratch.device(&ada).await;
+    let told = |text: &str| text.contains("machines use the certificate of ada-laptop");
+    for (instance, shared) in [("a", false), ("b", false), ("a", false), ("b", true)] {
+        let here = format!(r#"{{"v":1,"instance":"{}"}}"#, instance.repeat(32));
+        let peer = Peer::Device(device);
+        let reply = scratch
+            .devices("POST", "/v1/devices/here", peer, here)
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        assert_eq!(reply.body, format!(r#"{{"shared":{shared}}}"#));
+        scratch.app.store().flush_tally(NOW).await.unwrap();
+    }
+    let page = scratch.people("/me", Some(&ada), None).await;
+    assert!(told(&page.body), "{}", page.body);
+    let path = paths::my_device_shared(&device.to_string());
+    assert!(page.body.contains(&path));
+    let seen = scratch
+        .people(paths::ADMIN_DEVICES, Some(&admin), None)
+        .await;
+    assert!(seen.body.contains("ada-laptop") && !told(&seen.body));
+    let form = |who: &Browser| format!("csrf={}", who.csrf);
+    let foreign = scratch
+        .people(&path, Some(&admin), Some(&form(&admin)))
+        .await;
+    assert_eq!(foreign.status, 404, "{}", foreign.body);
+    let asked = scratch.people(&path, Some(&ada), None).await;
+    assert!(asked.body.contains("device.keep-shared"), "{}", asked.body);
+    let kept = scratch.people(&path, Some(&ada), Some(&form(&ada))).await;
+    assert_eq!(kept.status, 303, "{}", kept.body);
+    let page = scratch.people("/me", Some(&ada), None).await;
+    assert!(!told(&page.body));
+    let export = scratch.people("/me/export", Some(&ada), None).await;
+    assert!(
+        export.body.contains("machines_last_seen_days"),
+        "{}",
+        export.body
+    );
 }
 
 #[tokio::test]

@@ -1,0 +1,1 @@
+SELECT machines FROM device WHERE device = $1

@@ -1,0 +1,1 @@
+UPDATE device SET machines = $2 WHERE device = $1

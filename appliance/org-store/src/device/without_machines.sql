@@ -1,0 +1,1 @@
+SELECT device FROM device WHERE machines IS NULL
