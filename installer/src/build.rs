@@ -91,6 +91,8 @@ pub fn make(inputs: &Inputs, signer: &Signer) -> Result<Made, Error> {
     let programs = strip_all(&inputs.programs, &stripped)?;
 
     let mut found = parts::of_tree(&inputs.tree, &stripped)?;
+    let pages = inputs.scratch.join("client-pages");
+    found.extend(parts::of_client(&stripped, &pages)?);
     if let Some(folder) = &inputs.models {
         found.extend(parts::of_models(folder)?);
     }
@@ -222,7 +224,7 @@ fn commit(tree: &Path) -> Result<(String, u64, Date), Error> {
 fn strip_all(from: &Path, to: &Path) -> Result<Vec<Stripped>, Error> {
     fs::create_dir_all(to).doing("make the folder", to)?;
     let mut sizes = Vec::new();
-    for program in [PRODUCT, "aiworklab"] {
+    for (program, _) in parts::PROGRAMS {
         let (built, made) = (from.join(program), to.join(program));
         if !built.is_file() {
             return Err(Error::Missing {

@@ -9,6 +9,12 @@ use std::path::{Path, PathBuf};
 
 /// The engineers' program.
 const CLIENT: &str = "aiworklab";
+/// The programs of a bundle. The last runs an engineer's local model, and lies beside theirs.
+pub(crate) const PROGRAMS: [(&str, Kind); 3] = [
+    (PRODUCT, Kind::Program),
+    (CLIENT, Kind::Client),
+    ("aiworklab-model", Kind::Client),
+];
 /// What belongs to the manual.
 const MANUAL: [&str; 3] = ["md", "png", "svg"];
 
@@ -113,7 +119,7 @@ pub(crate) fn digest(path: &Path) -> Result<(u64, String), Error> {
 /// [`Error::Missing`] if something was not built, [`Error::Io`].
 pub fn of_tree(tree: &Path, programs: &Path) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
-    for (name, kind) in [(PRODUCT, Kind::Program), (CLIENT, Kind::Client)] {
+    for (name, kind) in PROGRAMS {
         let fix = "build the programs first, with `make build`";
         parts.push(file(name, kind, programs.join(name), fix)?);
     }
@@ -139,8 +145,67 @@ pub fn of_tree(tree: &Path, programs: &Path) -> Result<Vec<Part>, Error> {
             "the checkout is not whole",
         )?);
     }
+    for name in [
+        "policy.toml",
+        "aiworklab.admx",
+        "en-US/aiworklab.adml",
+        "aiworklab.mobileconfig",
+    ] {
+        parts.push(file(
+            &format!("client/{name}"),
+            Kind::Manual,
+            own.join("client").join(name),
+            "the checkout is not whole",
+        )?);
+    }
     manual(&tree.join("airgap-docs/src"), "manual", &mut parts)?;
     Ok(parts)
+}
+
+/// What the engineers' program says of itself: a man page a command, written into `folder` on the
+/// way, and completions for each shell.
+///
+/// # Errors
+/// [`Error::Unexpected`] if it fails, [`Error::Io`].
+pub fn of_client(programs: &Path, folder: &Path) -> Result<Vec<Part>, Error> {
+    let client = programs.join(CLIENT);
+    said(&client, &["man", &folder.to_string_lossy()])?;
+    let mut parts = Vec::new();
+    for entry in fs::read_dir(folder).doing("list", folder)? {
+        let path = entry.doing("list", folder)?.path();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            let bytes = fs::read(&path).doing("read", &path)?;
+            let to = format!("client/man/man1/{name}");
+            parts.push(Part::new(&to, Kind::Manual, Source::Bytes(bytes))?);
+        }
+    }
+    for (shell, name) in [
+        ("bash", "aiworklab.bash"),
+        ("zsh", "_aiworklab"),
+        ("fish", "aiworklab.fish"),
+        ("powershell", "aiworklab.ps1"),
+    ] {
+        let bytes = said(&client, &["completions", shell])?;
+        let to = format!("client/completions/{name}");
+        parts.push(Part::new(&to, Kind::Manual, Source::Bytes(bytes))?);
+    }
+    Ok(parts)
+}
+
+/// What the program prints.
+fn said(program: &Path, args: &[&str]) -> Result<Vec<u8>, Error> {
+    let output = std::process::Command::new(program)
+        .args(args)
+        .stdin(std::process::Stdio::null())
+        .output()
+        .doing("start", program)?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(Error::Unexpected {
+            what: format!("{} {}", program.display(), args.join(" ")),
+            why: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }),
+    }
 }
 
 /// The default models, from the folder where they were fetched to.
@@ -254,15 +319,23 @@ mod tests {
     fn the_tree_has_every_file_that_a_bundle_needs_but_the_programs() {
         let tree = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let scratch = tempfile::tempdir().unwrap();
-        assert!(matches!(
-            of_tree(tree, scratch.path()),
-            Err(Error::Missing { .. })
-        ));
-        for name in [PRODUCT, CLIENT] {
+        for (name, _) in PROGRAMS {
+            // Each of them is needed.
+            assert!(matches!(
+                of_tree(tree, scratch.path()),
+                Err(Error::Missing { .. })
+            ));
             fs::write(scratch.path().join(name), name).unwrap();
         }
         let parts = of_tree(tree, scratch.path()).unwrap();
         let has = |path: &str| parts.iter().any(|part| part.path.as_str() == path);
-        assert!(has("install") && has("manual/install.md") && has("manual/images/overview.png"));
+        assert!(
+            has("aiworklab")
+                && has("aiworklab-model")
+                && has("install")
+                && has("client/policy.toml")
+                && has("manual/install.md")
+                && has("manual/images/overview.png")
+        );
     }
 }
