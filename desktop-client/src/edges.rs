@@ -20,6 +20,32 @@ pub fn program() -> std::io::Result<std::path::PathBuf> {
     std::env::current_exe()
 }
 
+/// Sixteen bytes of the system's own generator, or none: at once, where [`World::fill`] first gathers
+/// chance for a generator of its own, some 40 ms long. To tell things apart; keys are made by `fill`.
+pub fn sixteen_bytes() -> Option<[u8; 16]> {
+    use std::io::Read;
+    let mut bytes = [0; 16];
+    let mut generator = std::fs::File::open("/dev/urandom").ok()?;
+    generator.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Tells how long something took, whatever happens to the clock meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins to count.
+    pub fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    /// How long it has counted.
+    pub fn elapsed(&self) -> std::time::Duration {
+        self.0.elapsed()
+    }
+}
+
 /// This machine, now.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Machine;

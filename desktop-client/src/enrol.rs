@@ -32,6 +32,8 @@ pub struct Wish<'a> {
     pub fingerprint: &'a str,
     /// A name for this machine.
     pub name: Option<&'a str>,
+    /// Whether the graph goes to this appliance if it was another's: the one before is no more.
+    pub take_graph_along: bool,
 }
 
 struct Approved {
@@ -81,7 +83,9 @@ pub fn enrol(
                 why,
             });
         }
-        if let Some(before) = before.filter(|before| before.store != known.store) {
+        if let Some(before) =
+            before.filter(|before| before.store != known.store && !wish.take_graph_along)
+        {
             return Err(Error::EnrolledElsewhere {
                 people: before.people,
             });
@@ -114,19 +118,14 @@ pub fn enrol(
     net::address(&approved.devices)?;
 
     home.ensure()?;
-    let files = [
-        (home.root(), 0o644, pem("CERTIFICATE", root.as_ref())),
-        (home.device_key(), 0o600, key_pem.to_string()),
-        (home.device_chain(), 0o600, approved.chain),
-    ];
-    for (path, mode, text) in files {
-        let text = Zeroizing::new(text);
-        write_whole(&path, mode, text.as_bytes()).map_err(|source| Error::File {
-            doing: "write",
-            path,
-            source,
-        })?;
-    }
+    let path = home.root();
+    let text = pem("CERTIFICATE", root.as_ref());
+    write_whole(&path, 0o644, text.as_bytes()).map_err(|source| Error::File {
+        doing: "write",
+        path,
+        source,
+    })?;
+    net::identity::keep(world, home, &key_pem, &approved.chain)?;
     let enrolment = Enrolment {
         people,
         devices: approved.devices.trim_end_matches('/').to_owned(),
@@ -135,7 +134,17 @@ pub fn enrol(
         root: expected.hex(),
         not_after: approved.not_after,
     };
-    store.write(|txn| txn.set_enrolment(&enrolment))?;
+    store.write(|txn| {
+        let elsewhere = txn
+            .enrolment()?
+            .is_some_and(|before| before.store != enrolment.store);
+        if elsewhere {
+            // What the one before held says nothing of this one, which gets all of it.
+            txn.clear_server_heads()?;
+            txn.drop_contact()?;
+        }
+        txn.set_enrolment(&enrolment)
+    })?;
     writeln!(
         out,
         "\nThis machine is enrolled as \"{}\" until {}.\n\

@@ -316,7 +316,9 @@ impl Error {
                     .into()
             }
             Self::EnrolledElsewhere { .. } => {
-                "Set AIWORKLAB_HOME to another folder for the other appliance: one graph belongs to one store."
+                "One graph belongs to one store. If the appliance before is no more and this one takes its place, \
+                 enrol with --take-graph-along: this one then gets all that you recorded. If both are there, set \
+                 AIWORKLAB_HOME to another folder for the other one."
                     .into()
             }
             Self::Enrolment { .. } => "Run the same line again for a new code.".into(),
@@ -376,18 +378,30 @@ impl Error {
         }
     }
 
+    /// What lies behind it, from the nearest cause to the last.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        causes.dedup();
+        causes
+    }
+
+    /// The same as [`Error::told`], for programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({ "error": {
+            "code": self.code(), "what": self.to_string(), "why": self.causes(), "fix": self.fix(),
+        } })
+    }
+
     /// Everything a person needs, over several lines.
     pub fn told(&self) -> String {
         let mut text = format!("error {}: {self}\n", self.code());
-        let mut cause = std::error::Error::source(self);
-        let mut last = String::new();
-        while let Some(error) = cause {
-            let line = error.to_string();
-            if line != last {
-                text.push_str(&format!("  why: {line}\n"));
-            }
-            last = line;
-            cause = error.source();
+        for cause in self.causes() {
+            text.push_str(&format!("  why: {cause}\n"));
         }
         text.push_str(&format!("  fix: {}\n", self.fix()));
         text
@@ -430,7 +444,7 @@ fn listed(head: &str, names: &[String]) -> String {
 
 fn refused_fix(status: u16, retry_after_s: Option<u64>) -> String {
     match status {
-        401 => "Run `aiworklab enrol` again: the appliance does not know this device's certificate.".into(),
+        401 => "Run `aiworklab enrol` again with the same address and fingerprint; nothing that you recorded is lost.".into(),
         403 => "This device was revoked, or your account has ended. Your graph stays on this machine; \
                 ask your administrator, or enrol anew."
             .into(),

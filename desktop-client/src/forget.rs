@@ -22,6 +22,7 @@ pub fn forget(world: &dyn World, store: &mut Store, scope: &Scope) -> Result<i64
     let fresh = fresh_stream(world)?;
     let clock = world.now();
     let until = store.write(|txn| {
+        txn.keep_time(clock)?;
         let hour = txn.hour_at(clock)?;
         client::retract(txn, clock, || fresh, scope.clone())?;
         txn.obey(&Retract {
@@ -34,29 +35,37 @@ pub fn forget(world: &dyn World, store: &mut Store, scope: &Scope) -> Result<i64
     Ok(until)
 }
 
+/// What was typed.
+#[derive(Debug)]
+pub struct Wish {
+    /// A concept's slug, or `all`.
+    pub what: String,
+    /// Do not ask before.
+    pub yes: bool,
+    /// Say it as JSON.
+    pub json: bool,
+}
+
 /// Asks, forgets, and says what that means.
 ///
 /// # Errors
 /// [`Error::Concept`], the store's own.
-pub fn command(
-    world: &dyn World,
-    home: &Home,
-    what: &str,
-    yes: bool,
-    out: &mut dyn Write,
-) -> Result<()> {
+pub fn command(world: &dyn World, home: &Home, wish: &Wish, out: &mut dyn Write) -> Result<()> {
     let mut store = Store::open(world, home)?;
     // What the spool still holds is of this hour or before, and goes with the rest.
     agent::run(world, home, &mut store)?;
-    let concept = match what {
+    let concept = match wish.what.as_str() {
         "all" => None,
         text => Some(store.read(|txn| graph::named(text, &graph::pairs(txn)?))?),
     };
     let stdin = io::stdin();
-    if !yes && stdin.is_terminal() {
+    if !wish.yes && stdin.is_terminal() {
         let named = concept.as_ref().map_or("all concepts", Slug::as_str);
+        // What is printed as JSON is JSON alone.
+        let mut beside = io::stderr();
+        let asked: &mut dyn Write = if wish.json { &mut beside } else { out };
         say(
-            out,
+            asked,
             &format!(
                 "Forget what you did with {named}, here and, at the next sync, everywhere? [y/N] "
             ),
@@ -67,13 +76,31 @@ pub fn command(
             .read_line(&mut line)
             .map_err(|source| Error::Terminal { source })?;
         if !matches!(line.trim(), "y" | "Y" | "yes") {
-            return say(out, "Nothing was forgotten.\n");
+            let nothing = serde_json::json!({ "forgotten": null });
+            return match wish.json {
+                true => say(out, &format!("{nothing:#}\n")),
+                false => say(out, "Nothing was forgotten.\n"),
+            };
         }
     }
     let scope = concept.clone().map_or(Scope::All, Scope::Concept);
     let until = forget(world, &mut store, &scope)?;
+    if concept.is_none() {
+        let _alone = agent::lock(home)?;
+        agent::forget_transcripts(home).map_err(|source| Error::File {
+            doing: "delete the list of transcripts in",
+            path: home.path().to_owned(),
+            source,
+        })?;
+    }
     let clock = world.now();
     let enrolled = store.read(|txn| txn.enrolment())?.is_some();
+    if wish.json {
+        let told = serde_json::json!({ "forgotten": {
+            "concept": concept, "all": concept.is_none(), "until": until, "enrolled": enrolled,
+        } });
+        return say(out, &format!("{told:#}\n"));
+    }
     let named = concept.as_ref().map_or("Everything", Slug::as_str);
     let rest = if enrolled {
         " The appliance and your other machines forget it at their next sync."

@@ -1,5 +1,7 @@
 //! What this engineer knows, folded from what this machine holds, and what could be asked next.
 
+mod ahead;
+
 use crate::error::{Error, Result};
 use crate::store::{Ask, Outcome, Txn};
 use crate::world::World;
@@ -24,6 +26,21 @@ pub type Pairs = BTreeMap<Slug, Pair>;
 /// # Errors
 /// The store's own.
 pub fn pairs(txn: &mut Txn<'_>) -> Result<Pairs> {
+    Ok(evidence::fold(rows(txn)?, resolved))
+}
+
+/// The same for who decides at `now`: what a clock that ran ahead dated years to come holds nothing back.
+///
+/// # Errors
+/// The store's own.
+pub fn pairs_by(txn: &mut Txn<'_>, now: Now) -> Result<Pairs> {
+    let began = txn.began_at()?.unwrap_or(now.machine);
+    let began = began.saturating_add(now.shared - now.machine);
+    let rows = ahead::rows(rows(txn)?, now.shared, began);
+    Ok(evidence::fold(rows, resolved))
+}
+
+fn rows(txn: &mut Txn<'_>) -> Result<Vec<Row>> {
     let mut rows = txn.all()?;
     let deferred = txn
         .aside()?
@@ -34,7 +51,7 @@ pub fn pairs(txn: &mut Txn<'_>) -> Result<Pairs> {
         index: a.index,
         delta: a.delta,
     }));
-    Ok(evidence::fold(rows, resolved))
+    Ok(rows)
 }
 
 /// A concept of the catalogue, or one that was met here, as somebody typed it.
@@ -85,7 +102,10 @@ pub fn resolved(slug: Slug) -> Slug {
 /// # Errors
 /// The store's own.
 pub fn past(txn: &Txn<'_>, shared: i64) -> Result<Vec<Ask>> {
-    txn.asks(shared - ASKS_MATTER_S)
+    let since = shared - ASKS_MATTER_S;
+    let mut asks = txn.asks(since)?;
+    ahead::asks(&mut asks, shared, since);
+    Ok(asks)
 }
 
 /// The two clocks: evidence and checks are dated by the shared one, the engineer's own lines by the
@@ -174,13 +194,16 @@ impl Table {
     /// # Errors
     /// The store's own.
     pub fn read(world: &dyn World, txn: &mut Txn<'_>, now: Now) -> Result<Self> {
+        let (mut claims, mut probes) = (txn.claims()?, txn.probes()?);
+        claims.retain(|_, claim| ahead::is_claim(claim, now.shared));
+        probes.retain(|_, due| ahead::is_probe(*due, now.shared));
         // Today is the engineer's own day, not the last 24 hours.
         Ok(Self {
-            pairs: pairs(txn)?,
+            pairs: pairs_by(txn, now)?,
             muted: txn.muted()?,
-            claims: txn.claims()?,
+            claims,
             touched: txn.met_since(world.midnight(now.machine))?,
-            probes: txn.probes()?,
+            probes,
             retracts: txn.retracts()?,
             now: now.shared,
         })

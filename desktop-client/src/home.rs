@@ -6,9 +6,14 @@
 //! |---|---|
 //! | `graph.db` | the personal store |
 //! | `spool/` | hook payloads that the agent has not read yet |
+//! | `agent.sock`, `agent.pid`, `agent.log` | the agent that runs by itself: where it listens, which one runs, what it said |
+//! | `agent.lock` | held by whoever reads the spool |
+//! | `transcripts.json` | the transcripts of the sessions that go on, and how far each was read |
+//! | `t3code.toml`, `t3code.json` | T3 Code's folder, and how far its database was read |
 //! | `device.key`, `device.pem`, `root.pem` | this device's key and certificate, the appliance's root |
 //! | `plan-examples.bin` | what the sentence model makes of the catalogue's example sentences |
 //! | `models/` | a sentence model, if the engineer puts one there |
+//! | `settings.toml` | what the engineer set with `aiworklab set` |
 //! | `setup/` | settings of harnesses as they were before us |
 
 use crate::error::{Error, Result};
@@ -81,6 +86,11 @@ impl Home {
         self.0.join("spool")
     }
 
+    /// The socket that the agent listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("agent.sock")
+    }
+
     /// This device's private key.
     pub fn device_key(&self) -> PathBuf {
         self.0.join("device.key")
@@ -99,6 +109,11 @@ impl Home {
     /// What the sentence model makes of the catalogue's examples.
     pub fn plan_examples(&self) -> PathBuf {
         self.0.join("plan-examples.bin")
+    }
+
+    /// What the engineer set.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("settings.toml")
     }
 
     /// Where a harness's settings are kept as they were.

@@ -1,39 +1,60 @@
-//! `aiworklab hook HARNESS`: takes what the harness says on stdin, and leaves.
+//! `aiworklab hook HARNESS`: takes what the harness says on stdin, hands it to the agent, and leaves.
 //!
 //! The harness waits for this program at every tool call, so it does as little as can be done:
-//! no argument parser, no runtime, no database, no parsing of the payload. One read, one append.
+//! no argument parser, no runtime, no database, no parsing of the payload. One read; then the agent's
+//! socket or, if it is not there or does not answer within milliseconds, one append to the spool.
 //!
-//! Invariant: it prints nothing and exits 0 whatever happens. Another exit code would show an
-//! error in the engineer's session, or (2) stop the tool.
+//! Invariant: it exits 0 whatever happens, and prints nothing but what the agent gave it to show. Another
+//! exit code would show an error in the engineer's session, or (2) stop the tool.
 
-use crate::edges::Machine;
+mod drain;
+#[cfg(test)]
+mod tests;
+
+use crate::edges::{self, Machine};
 use crate::home::Home;
-use crate::spool::{self, MAX_PAYLOAD_BYTES};
+use crate::socket::{Line, Place};
+use crate::spool::{self, Id, MAX_PAYLOAD_BYTES, NO_ID};
 use crate::world::World;
 use kernel::event::Harness;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// A harness that says nothing for this long is let go.
 const PATIENCE: Timespec = Timespec {
     tv_sec: 2,
     tv_nsec: 0,
 };
+/// How long the agent of this machine may take to take a record.
+const AGENT_PATIENCE: Duration = Duration::from_millis(5);
+/// The same, for each MiB of the record.
+const AGENT_PATIENCE_A_MIB: Duration = Duration::from_millis(10);
+/// How long an agent may take whose socket was forwarded to here: it may be on another machine.
+const FAR_PATIENCE: Duration = Duration::from_millis(40);
 
 /// The whole life of the hook.
-pub fn run(harness: Option<OsString>) {
+pub fn run(mut arguments: impl Iterator<Item = OsString>) {
     std::panic::set_hook(Box::new(|_| {}));
+    let first = arguments.next();
     let _ = std::panic::catch_unwind(|| {
-        let _ = take(&Machine, harness, io::stdin());
+        if first.as_ref().is_some_and(|first| first == "--drain") {
+            let _ = drain::drain(&Machine);
+        } else {
+            let id = edges::sixteen_bytes().unwrap_or(NO_ID);
+            let _ = take(&Machine, id, first, io::stdin(), &mut io::stdout());
+        }
     });
 }
 
 fn take<R: Read + IsTerminal + AsFd>(
     world: &dyn World,
+    id: Id,
     harness: Option<OsString>,
     input: R,
+    out: &mut dyn Write,
 ) -> io::Result<()> {
     let known = harness
         .as_ref()
@@ -51,16 +72,46 @@ fn take<R: Read + IsTerminal + AsFd>(
     payload.truncate(MAX_PAYLOAD_BYTES);
     if !payload.is_empty() {
         let cut = longer || read.is_err();
+        let frame = spool::frame(harness, world.now(), &payload, cut, id);
         // Nobody is to be told: `status` counts what was not kept.
-        let _ = Home::find(world)
-            .map_err(io::Error::other)
-            .and_then(|home| spool::append(&home.spool(), harness, world.now(), &payload, cut));
+        let _ = keep(world, &frame, out);
     }
     if longer {
         // The rest is read and dropped: a closed pipe would be an error of the harness's write.
         io::copy(&mut input, &mut io::sink())?;
     }
     Ok(())
+}
+
+/// Hands a record to the agent, or keeps it for it; prints what the agent has to show.
+fn keep(world: &dyn World, frame: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let home = Home::find(world);
+    let Some(place) = Place::find(world, home.as_ref().ok()) else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    let answer = Line::open(&place.path).and_then(|mut line| {
+        let patience = if place.named {
+            FAR_PATIENCE
+        } else {
+            AGENT_PATIENCE + AGENT_PATIENCE_A_MIB.mul_f64(frame.len() as f64 / 1_048_576.0)
+        };
+        line.exchange(frame, patience)
+    });
+    match answer {
+        Ok(answer) if answer.taken => {
+            if place.named
+                && let Ok(home) = &home
+                && spool::waiting(&home.spool()).bytes > 0
+            {
+                // What waited while the agent was out of reach; nobody waits for this.
+                let _ = drain::begin();
+            }
+            out.write_all(&answer.text)?;
+            out.flush()
+        }
+        // It may have taken it all the same: then the record's id tells that both are one.
+        _ => spool::append_frame(&home.map_err(io::Error::other)?.spool(), frame),
+    }
 }
 
 /// An input that is not waited for without end: the tool would wait with us.
@@ -74,99 +125,5 @@ impl<R: Read + AsFd> Read for Patient<R> {
             Ok(_) | Err(rustix::io::Errno::INTR) => self.0.read(buffer),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::spool;
-    use crate::world::still::Still;
-    use std::fs::File;
-
-    fn world(folder: &tempfile::TempDir) -> Still {
-        let mut world = Still::at(7);
-        world
-            .env
-            .insert("AIWORKLAB_HOME", folder.path().join("home").into());
-        world
-    }
-
-    fn said(folder: &tempfile::TempDir, payload: &[u8]) -> File {
-        let path = folder.path().join("payload");
-        std::fs::write(&path, payload).unwrap();
-        File::open(path).unwrap()
-    }
-
-    fn kept(folder: &tempfile::TempDir) -> Vec<spool::Record> {
-        let mut batches = spool::take(&folder.path().join("home/spool"), 1, 1).unwrap();
-        let mut records = Vec::new();
-        for batch in &mut batches {
-            records.extend(std::iter::from_fn(|| batch.read_next().unwrap()));
-        }
-        records
-    }
-
-    #[test]
-    fn a_payload_is_kept_as_it_was_said() {
-        let folder = tempfile::tempdir().unwrap();
-        take(
-            &world(&folder),
-            Some("claude-code".into()),
-            said(&folder, b"{}"),
-        )
-        .unwrap();
-        let records = kept(&folder);
-        assert_eq!(records.len(), 1);
-        assert_eq!(
-            (records[0].payload.as_slice(), records[0].cut, records[0].at),
-            (&b"{}"[..], false, 7)
-        );
-    }
-
-    #[test]
-    fn of_a_huge_payload_a_mebibyte_is_kept_and_marked_and_all_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut input = said(&folder, &vec![b'x'; 3 * MAX_PAYLOAD_BYTES]);
-        take(
-            &world(&folder),
-            Some("claude-code".into()),
-            input.try_clone().unwrap(),
-        )
-        .unwrap();
-        assert_eq!(
-            input.read(&mut [0; 1]).unwrap(),
-            0,
-            "nothing is left in the pipe"
-        );
-        let records = kept(&folder);
-        assert_eq!(
-            (records[0].payload.len(), records[0].cut),
-            (MAX_PAYLOAD_BYTES, true)
-        );
-        std::fs::remove_dir_all(folder.path().join("home")).unwrap();
-        let exact = said(&folder, &vec![b'x'; MAX_PAYLOAD_BYTES]);
-        take(&world(&folder), Some("claude-code".into()), exact).unwrap();
-        assert!(!kept(&folder)[0].cut);
-    }
-
-    #[test]
-    fn another_word_than_a_harness_and_silence_keep_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        take(&world(&folder), Some("emacs".into()), said(&folder, b"{}")).unwrap();
-        take(&world(&folder), None, said(&folder, b"{}")).unwrap();
-        take(
-            &world(&folder),
-            Some("claude-code".into()),
-            said(&folder, b""),
-        )
-        .unwrap();
-        take(
-            &Still::at(7),
-            Some("claude-code".into()),
-            said(&folder, b"{}"),
-        )
-        .unwrap();
-        assert!(!folder.path().join("home").exists());
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Where none does, plans are read by names alone. The model is looked for in `models/` of the
 //! client's folder, then where an administrator puts it for all accounts; it is read only if its
-//! digests are those of the one that we know, only when a plan with a new step has come, on one
-//! thread, and it is let go when the agent is done. What it makes of the catalogue's examples is
+//! digests are those of the one that we know, only when a plan has come, on one thread, and it is
+//! let go when the agent is done, or has had nothing to do for a minute. What it makes of the catalogue's examples is
 //! kept in a file, so that the next run embeds the new steps alone.
 //!
 //! Invariant: the model is never needed. One that is missing, damaged, swapped or failing changes
@@ -43,6 +43,8 @@ pub struct Plans {
     kept: PathBuf,
     /// `None`: no plan has come yet.
     model: Option<Result<Loaded, Without>>,
+    /// Whether the files' digests are not looked at.
+    glance: bool,
 }
 
 struct Loaded {
@@ -65,11 +67,21 @@ impl Plans {
         Self::at(home, Path::new(SHARED))
     }
 
+    /// The same, for a word on how plans are read: the files' digests, over 90 MB, are left to
+    /// `doctor` and to whoever loads the model.
+    pub fn at_a_glance(home: &Home) -> Self {
+        Self {
+            glance: true,
+            ..Self::new(home)
+        }
+    }
+
     fn at(home: &Home, shared: &Path) -> Self {
         Self {
             folders: [home.path().join(MODEL), shared.join(MODEL)],
             kept: home.plan_examples(),
             model: None,
+            glance: false,
         }
     }
 
@@ -110,13 +122,23 @@ impl Plans {
         })
     }
 
-    /// Reads steps of a plan. What has to be counted stands beside it, if anything has.
-    pub fn read(&mut self, steps: &[impl AsRef<str>]) -> (PlanRead, Option<&'static str>) {
+    /// Reads the model in, if there is one: that takes a while, and is not done while others wait.
+    pub fn prepare(&mut self) {
         if self.model.is_none() {
             let load = catch_unwind(AssertUnwindSafe(|| self.load()));
             let failed = |_| Err(Without::Refused("it fails at its work".to_owned()));
             self.model = Some(load.unwrap_or_else(failed));
         }
+    }
+
+    /// Lets the model go; the next plan looks for one anew.
+    pub fn rest(&mut self) {
+        self.model = None;
+    }
+
+    /// Reads steps of a plan. What has to be counted stands beside it, if anything has.
+    pub fn read(&mut self, steps: &[impl AsRef<str>]) -> (PlanRead, Option<&'static str>) {
+        self.prepare();
         let tagger = Tagger::builtin();
         match &self.model {
             Some(Ok(loaded)) => {
@@ -202,6 +224,10 @@ impl Plans {
         }
         let embedder = Embedder::in_folder(folder);
         for file in [&embedder.weights, &embedder.tokenizer] {
+            if self.glance {
+                std::fs::metadata(&file.path).map_err(|e| Without::Refused(e.to_string()))?;
+                continue;
+            }
             let (found, _) = digest_of(&file.path).map_err(|e| Without::Refused(e.to_string()))?;
             if found != file.sha256 {
                 let why = format!("{} is not the file that it should be", file.path.display());

@@ -1,13 +1,19 @@
 //! `graph`, `status`, `what-leaves`: what is here, in words or as JSON.
 
+use crate::agent::{self, daemon::alone};
 use crate::error::Result;
 use crate::graph::{self, Now};
 use crate::home::Home;
+use crate::keys::{Keys, Place};
 use crate::likeness::Plans;
 use crate::pack::{self, Fetched};
+use crate::pause;
+use crate::policy::schema::span_shown;
+use crate::policy::{self, Policy};
+use crate::settings::Settings;
 use crate::setup;
 use crate::spool;
-use crate::store::{Store, Txn};
+use crate::store::{self, Form, Store, Txn};
 use crate::sync;
 use crate::wishes::standing;
 use crate::words::{self, count};
@@ -15,6 +21,7 @@ use crate::world::World;
 use kernel::asking::{Claim, Muted};
 use kernel::catalogue::Catalogue;
 use kernel::delta::State;
+use kernel::event::Harness;
 use kernel::evidence::{FOLD_VERSION, Line, lines};
 use kernel::ids::Slug;
 use kernel::sync::client::Local;
@@ -23,9 +30,74 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// What this build does with the file, said wherever it matters.
-const AT_REST: &str =
-    "plain SQLite, mode 0600: this build does not encrypt it. Keep it on an encrypted disk";
+/// How the store lies on the disk, in words and for programs.
+fn at_rest(home: &Home) -> (&'static str, &'static str) {
+    match store::form(home) {
+        Ok(Some(Form::Encrypted)) => ("encrypted", "encrypted by itself (SQLCipher), mode 0600"),
+        Ok(Some(Form::Plain)) => (
+            "plain",
+            "plain SQLite, mode 0600; `aiworklab protect` says why that is right or not",
+        ),
+        Ok(None) => ("none", "not there yet"),
+        Err(_) => ("unknown", "not to be read; `aiworklab doctor` says why"),
+    }
+}
+
+/// Where secrets lie, without a question to the keychain.
+fn keys_place(world: &dyn World, home: &Home) -> String {
+    match Keys::of(world, home).map(|keys| keys.place()) {
+        Ok(Place::Keychain) => "in the system's keychain".to_owned(),
+        Ok(Place::File) => {
+            "in files that only you can read (`aiworklab keys keychain` moves them)".to_owned()
+        }
+        Err(error) => format!("{error}; `aiworklab doctor` says more"),
+    }
+}
+
+/// Whether the agent runs, in a sentence.
+fn agent_told(world: &dyn World, home: &Home) -> String {
+    match alone::running(home) {
+        Some(running) => format!(
+            "runs since {}, as process {}",
+            words::day(running.since),
+            running.pid
+        ),
+        None => format!("does not run; {}", agent::service::state(world).0),
+    }
+}
+
+/// Each harness, how our hook stands in it, and when it was heard last.
+fn harnesses(world: &dyn World, home: &Home, program: &Path) -> Vec<(Harness, String)> {
+    Harness::ALL
+        .into_iter()
+        .map(|harness| {
+            let state = match (harness, setup::t3code::watched(home)) {
+                (Harness::T3Code, Some(_)) => "its database is read along with".to_owned(),
+                (Harness::T3Code, None) => "not set up".to_owned(),
+                _ => setup::checks::state(world, program, harness),
+            };
+            (harness, state)
+        })
+        .collect()
+}
+
+/// The policy in a sentence.
+fn policy_told(policy: &Policy) -> Option<String> {
+    match policy.place() {
+        policy::Place::Nowhere => None,
+        policy::Place::Obeyed(path) => Some(format!(
+            "{}, obeyed; `aiworklab policy show`",
+            path.display()
+        )),
+        policy::Place::NotObeyed { path, why } => {
+            Some(format!("{} is not obeyed: {why}", path.display()))
+        }
+        policy::Place::Broken { path, .. } => Some(format!(
+            "{} cannot be read, so the strictest holds; `aiworklab doctor` says why",
+            path.display()
+        )),
+    }
+}
 
 /// The graph as JSON: the same bytes on every machine that holds the same evidence.
 ///
@@ -136,27 +208,34 @@ pub fn status_json(
     store: &mut Store,
 ) -> Result<Value> {
     let waiting = spool::waiting(&home.spool());
+    let settings = Settings::load(world, home);
+    let harnesses: BTreeMap<_, _> = harnesses(world, home, program)
+        .into_iter()
+        .map(|(harness, state)| (harness.name(), state))
+        .collect();
     store.read(|txn| {
-        let enrolment = txn.enrolment()?.map(|e| {
-            json!({
-                "people": e.people, "devices": e.devices, "store": e.store, "name": e.name,
-                "ca_fingerprint": format!("sha256:{}", e.root), "not_after": e.not_after,
-                "certificate_until": words::day(e.not_after),
-            })
-        });
+        let enrolment = enrolment_json(txn)?;
         let contact = txn.contact()?.map(|c| {
             json!({
                 "day": words::day(c.at), "store": c.store, "generation": c.generation,
                 "catalogue": c.catalogue, "complete": c.complete,
             })
         });
+        let (new_streams, not_used): (BTreeMap<_, _>, BTreeMap<_, _>) = txn
+            .tallies()?
+            .into_iter()
+            .partition(|(name, _)| store::new_stream(name).is_some());
         Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "wire": sync::WIRE,
             "catalogue": Catalogue::builtin().version(),
             "home": home.path(),
             "store_version": Store::version(),
-            "at_rest": AT_REST,
+            "at_rest": at_rest(home).0,
+            "keys": Keys::of(world, home).ok().map(|keys| keys.place()),
+            "agent": alone::running(home),
+            "paused": pause::holds(txn, world.now())?,
+            "policy": policy_told(settings.policy()),
             "evidence": txn.kinds()?,
             "not_sent": sync::unsent(txn)?,
             "set_aside": txn.aside()?.len(),
@@ -170,11 +249,12 @@ pub fn status_json(
             }).collect::<Vec<_>>(),
             "spool_bytes": waiting.bytes,
             "spool_dropped": waiting.dropped,
-            "plans": Plans::new(home).json(),
-            "not_used": txn.tallies()?,
+            "plans": Plans::at_a_glance(home).json(),
+            "not_used": not_used,
+            "new_streams": new_streams,
             "pack": txn.pack()?,
             "pack_trouble": txn.pack_trouble()?,
-            "claude_code": setup::state(world, program),
+            "harnesses": harnesses,
             "enrolment": enrolment,
             "last_contact": contact,
             "clock_offset_s": txn.offset()?,
@@ -193,6 +273,7 @@ pub fn status_text(
     store: &mut Store,
 ) -> Result<String> {
     let waiting = spool::waiting(&home.spool());
+    let settings = Settings::load(world, home);
     let mut out = String::new();
     let mut row = |name: &str, text: String| {
         let text = words::wrapped(&text, 62, "              ");
@@ -201,7 +282,7 @@ pub fn status_text(
     store.read(|txn| {
         row(
             "Graph",
-            format!("{} ({AT_REST})", home.database().display()),
+            format!("{} ({})", home.database().display(), at_rest(home).1),
         );
         let kinds: Vec<_> = txn
             .kinds()?
@@ -230,6 +311,21 @@ pub fn status_text(
             "none waits; `aiworklab quiz` gives one whenever you like"
         };
         row("Check", check.to_owned());
+        if let Some(paused) = pause::told(world, txn)? {
+            row("Paused", paused);
+        }
+        let asking = settings.asking(0, true, None);
+        let quiet: Vec<_> = asking.quiet.iter().map(|span| span_shown(*span)).collect();
+        let off: Vec<_> = asking.days_off.iter().map(|day| day.title()).collect();
+        row(
+            "Quiet",
+            match (quiet.is_empty(), off.is_empty()) {
+                (true, true) => "at no hour".to_owned(),
+                (false, true) => quiet.join(" and "),
+                (true, false) => format!("on {}", off.join(", ")),
+                (false, false) => format!("{}, and on {}", quiet.join(" and "), off.join(", ")),
+            },
+        );
         if !txn.asking()?.0 {
             row(
                 "",
@@ -255,8 +351,18 @@ pub fn status_text(
         for (concept, rule) in txn.resting()?.into_keys() {
             row("Wrong", format!("rule {rule} of {concept} rests"));
         }
-        row("Claude Code", setup::state(world, program));
-        row("Plans", format!("are read {}", Plans::new(home).sentence()));
+        row("Agent", agent_told(world, home));
+        for (harness, state) in harnesses(world, home, program) {
+            row(harness.title(), state);
+        }
+        row("Keys", keys_place(world, home));
+        if let Some(policy) = policy_told(settings.policy()) {
+            row("Policy", policy);
+        }
+        row(
+            "Plans",
+            format!("are read {}", Plans::at_a_glance(home).sentence()),
+        );
         row(
             "Spool",
             format!("{} wait for the agent", words::bytes(waiting.bytes)),
@@ -271,7 +377,10 @@ pub fn status_text(
             );
         }
         for (name, n) in txn.tallies()? {
-            row("Not used", format!("{n} × {name}"));
+            match store::new_stream(&name) {
+                Some(why) => row("New stream", format!("{why} ({n} ×)")),
+                None => row("Not used", format!("{n} × {name}")),
+            }
         }
         match txn.enrolment()? {
             None => row(
@@ -344,6 +453,41 @@ fn items_rows(txn: &Txn<'_>) -> Result<Vec<(&'static str, String)>> {
         ));
     }
     Ok(rows)
+}
+
+/// Where this machine is enrolled, for programs; null where it is not.
+///
+/// # Errors
+/// The store's own.
+pub fn enrolment_json(txn: &Txn<'_>) -> Result<Value> {
+    Ok(txn.enrolment()?.map_or(Value::Null, |e| {
+        json!({
+            "people": e.people, "devices": e.devices, "store": e.store, "name": e.name,
+            "ca_fingerprint": format!("sha256:{}", e.root), "not_after": e.not_after,
+            "certificate_until": words::day(e.not_after),
+        })
+    }))
+}
+
+/// What a sync did, for programs.
+pub fn sync_json(moved: &sync::Moved) -> Value {
+    let items = match &moved.items {
+        Some(Ok(Fetched::Taken(kept))) => json!({ "state": "taken", "version": kept.version }),
+        Some(Ok(Fetched::Same)) => json!({ "state": "same" }),
+        Some(Ok(Fetched::NoneYet)) => json!({ "state": "none_yet" }),
+        Some(Ok(Fetched::NotMade)) => json!({ "state": "not_made" }),
+        Some(Err(error)) => json!({ "state": "not_taken", "error": error.json()["error"] }),
+        None => Value::Null,
+    };
+    let renewed = match &moved.renewed {
+        Some(Ok(until)) => json!({ "state": "renewed", "not_after": until }),
+        Some(Err(error)) => json!({ "state": "not_renewed", "error": error.json()["error"] }),
+        None => Value::Null,
+    };
+    json!({
+        "given": moved.given, "taken": moved.taken, "requests": moved.requests, "items": items,
+        "certificate": renewed, "certificate_shared": moved.shared,
+    })
 }
 
 /// What a sync says of items: nothing, unless new ones came or could not be taken.

@@ -6,20 +6,21 @@
 
 use crate::error::{Error, Result};
 use crate::home::Home;
-use crate::net::{self, Http, Identity};
+use crate::net::{self, Http};
 use crate::pack::{self, Fetched};
-use crate::store::{Contact, Enrolment, Store, Txn};
+use crate::renew;
+use crate::store::{self, Contact, Enrolment, Store, Txn};
 use crate::words;
 use crate::world::World;
 use kernel::catalogue::Catalogue;
+use kernel::ids::InstanceId;
 use kernel::sync::client::{self, Aside, Local, Session, Step, Why};
 use kernel::sync::{Head, Rows};
-use kernel::wire::v1::{self, PullReply, PushReply, Refusal};
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
+use kernel::wire::v1::{self, Heard, Here, PullReply, PushReply, Refusal};
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
-use zeroize::Zeroizing;
 
 /// What a sync moved.
 #[derive(Debug, Default)]
@@ -32,6 +33,11 @@ pub struct Moved {
     pub requests: u64,
     /// What became of the appliance's items; that they did not come fails no sync.
     pub items: Option<Result<Fetched>>,
+    /// What became of the next certificate, if one was due: its end, in seconds. That it did not
+    /// come fails no sync while the one in use holds.
+    pub renewed: Option<Result<i64>>,
+    /// Whether another machine uses this device's certificate too, as far as the appliance knows.
+    pub shared: bool,
 }
 
 /// Syncs until both sides hold the same, then fetches the appliance's items.
@@ -40,37 +46,75 @@ pub struct Moved {
 /// [`Error::NotEnrolled`]; [`Error::Refused`] with what to do; [`Error::Connect`].
 pub fn sync<'a, 'w>(
     world: &'a dyn World,
-    home: &Home,
+    home: &'a Home,
     store: &'a mut Store,
     explain: Option<&'a mut (dyn Write + 'w)>,
 ) -> Result<Moved> {
     let enrolment = store
         .read(|txn| txn.enrolment())?
         .ok_or(Error::NotEnrolled)?;
-    if world.now() > enrolment.not_after {
-        return Err(Error::CertificateOver {
-            day: words::day(enrolment.not_after),
-        });
-    }
     let root = root(home)?;
-    let http = Http::new(net::trusting(root.clone(), Some(identity(home)?))?)?;
     let mut run = Run {
         world,
+        home,
         store,
-        http,
+        http: http(world, home, &root)?,
+        root,
         enrolment,
         explain,
         moved: Moved::default(),
     };
     net::converse(async move {
-        run.until_equal().await?;
-        run.items(&root).await?;
+        run.renew_if_due().await?;
+        if let Err(error) = run.until_equal().await {
+            // By the appliance's clock the certificate is over, by this machine's it is not.
+            let over = matches!(&error, Error::Refused { code, .. } if code == OVER);
+            if !over || run.moved.renewed.is_some() {
+                return Err(error);
+            }
+            run.renew().await?;
+            run.until_equal().await?;
+        }
+        run.here().await?;
+        run.items().await?;
         Ok(run.moved)
     })
 }
 
+/// The appliance's code for a certificate that has ended.
+const OVER: &str = "H419";
+
+fn http(world: &dyn World, home: &Home, root: &CertificateDer<'static>) -> Result<Http> {
+    let identity = net::identity::load(world, home)?;
+    Http::new(net::trusting(root.clone(), Some(identity))?)
+}
+
+/// What a sync did beside moving deltas, to be printed after it; nothing, if there is nothing to tell.
+pub fn told(moved: &Moved) -> String {
+    let mut text = match &moved.renewed {
+        None => String::new(),
+        Some(Ok(until)) => format!(
+            "This device's certificate was renewed, until {}.\n",
+            words::day(*until)
+        ),
+        Some(Err(error)) => format!(
+            "This device's certificate was not renewed yet ({}: {error}); the next sync asks again.\n",
+            error.code()
+        ),
+    };
+    if moved.shared {
+        text.push_str(
+            "Another machine uses this device's certificate too. Both go on; decide on your own page at the \
+             appliance, or run `aiworklab enrol` here for a key of this machine's own.\n",
+        );
+    }
+    text
+}
+
 struct Run<'a, 'w> {
     world: &'a dyn World,
+    home: &'a Home,
+    root: CertificateDer<'static>,
     store: &'a mut Store,
     http: Http,
     enrolment: Enrolment,
@@ -79,14 +123,108 @@ struct Run<'a, 'w> {
 }
 
 impl Run<'_, '_> {
+    /// Asks for the next certificate, if two thirds of the life of the one in use are over. While
+    /// that one holds, it does not matter whether another one comes today.
+    async fn renew_if_due(&mut self) -> Result<()> {
+        let Some(used) = net::identity::leaf(self.home) else {
+            return Ok(());
+        };
+        let now = self.world.now();
+        if self.enrolment.not_after != used.to {
+            // A renewal that was cut off between the certificate and the store.
+            self.note_end(used.to)?;
+        }
+        if now < used.renew_at() {
+            self.say(&format!(
+                "certificate  until {}, renewed from {} on",
+                words::day(used.to),
+                words::day(used.renew_at())
+            ))?;
+            return Ok(());
+        }
+        match self.renew().await {
+            Err(error) if now <= used.to => {
+                self.moved.renewed = Some(Err(error));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    async fn renew(&mut self) -> Result<()> {
+        let Some(used) = net::identity::leaf(self.home) else {
+            return Ok(());
+        };
+        let ends = if self.world.now() > used.to {
+            "ended"
+        } else {
+            "ends"
+        };
+        self.say(&format!(
+            "renew  POST /v1/devices/renew: this device's certificate {ends} on {}; a new key is made \
+             here, and its public half is sent in a signing request",
+            words::day(used.to)
+        ))?;
+        self.moved.requests += 1;
+        let devices = self.enrolment.devices.clone();
+        let renewed = renew::renew(
+            self.world, self.home, &self.http, &devices, &self.root, &used,
+        )
+        .await;
+        let until = match renewed {
+            Ok(until) => until,
+            Err(error) => {
+                self.say(&format!("       not renewed ({}): {error}", error.code()))?;
+                return Err(error);
+            }
+        };
+        self.say(&format!("       renewed, until {}", words::day(until)))?;
+        self.http = http(self.world, self.home, &self.root)?;
+        self.note_end(until)?;
+        self.moved.renewed = Some(Ok(until));
+        Ok(())
+    }
+
+    /// Notes when the certificate in use ends, for `status` and `doctor`.
+    fn note_end(&mut self, until: i64) -> Result<()> {
+        self.enrolment.not_after = until;
+        let enrolment = self.enrolment.clone();
+        self.store.write(|txn| txn.set_enrolment(&enrolment))
+    }
+
+    /// Says which copy of the folder this is, so that a certificate which two machines use is noticed.
+    async fn here(&mut self) -> Result<()> {
+        let Some(id) = store::instance(self.home).ok() else {
+            return Ok(());
+        };
+        let url = format!("{}/v1/devices/here", self.enrolment.devices);
+        let here = net::written(&Here {
+            v: v1::VERSION,
+            instance: spoken(&id),
+        });
+        self.say(&format!("here   {}", String::from_utf8_lossy(&here)))?;
+        self.moved.requests += 1;
+        let reply = self.http.post(&url, here).await?;
+        if reply.status == 404 {
+            // An appliance of before: it does not look.
+            return Ok(());
+        }
+        let heard: Heard = reply.shape()?;
+        self.moved.shared = heard.shared;
+        if heard.shared {
+            self.say("       another machine uses this certificate too")?;
+        }
+        Ok(())
+    }
+
     /// Fetches a newer pack, if there is one.
-    async fn items(&mut self, root: &rustls_pki_types::CertificateDer<'_>) -> Result<()> {
+    async fn items(&mut self) -> Result<()> {
         let kept = self.store.read(|txn| txn.pack())?;
         self.say(&format!("items  GET {}", pack::request(kept.as_ref())))?;
         let source = pack::Source {
             http: &self.http,
             devices: &self.enrolment.devices,
-            root,
+            root: &self.root,
         };
         let fetched = pack::fetch(self.world, self.store, &source).await;
         self.moved.requests += 1;
@@ -250,7 +388,20 @@ fn contact(clock: i64, reply: &PullReply) -> Contact {
     }
 }
 
-fn root(home: &Home) -> Result<rustls_pki_types::CertificateDer<'static>> {
+/// As the id of a copy is told: a hash, so that what lies in the folder is nowhere else.
+fn spoken(id: &[u8; 16]) -> InstanceId {
+    let hash = Sha256::new()
+        .chain_update(b"aiworklab here\0")
+        .chain_update(id)
+        .finalize();
+    let mut short = [0; 16];
+    for (to, from) in short.iter_mut().zip(hash) {
+        *to = from;
+    }
+    InstanceId::from_bytes(short)
+}
+
+fn root(home: &Home) -> Result<CertificateDer<'static>> {
     let path = home.root();
     let text = fs::read(&path).map_err(|source| Error::File {
         doing: "read",
@@ -258,23 +409,6 @@ fn root(home: &Home) -> Result<rustls_pki_types::CertificateDer<'static>> {
         source,
     })?;
     Ok(net::of_pem(&text)?.swap_remove(0))
-}
-
-fn identity(home: &Home) -> Result<Identity> {
-    let read = |path: std::path::PathBuf| {
-        fs::read(&path).map_err(|source| Error::File {
-            doing: "read",
-            path,
-            source,
-        })
-    };
-    let chain = net::of_pem(&read(home.device_chain())?)?;
-    let key = Zeroizing::new(read(home.device_key())?);
-    let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| Error::Certificate {
-        doing: "read this device's key",
-        source: error.to_string().into(),
-    })?;
-    Ok(Identity { chain, key })
 }
 
 /// The next push as it would be sent now, if anything is to be sent: its bytes.

@@ -68,7 +68,11 @@ pub mod still {
             true
         }
         fn env(&self, name: &str) -> Option<OsString> {
-            self.env.get(name).cloned()
+            match self.env.get(name) {
+                // A test touches the keychain of whoever runs it by its own wish alone.
+                None if name == "AIWORKLAB_KEYS" => Some("file".into()),
+                value => value.filter(|value| !value.is_empty()).cloned(),
+            }
         }
         fn host_name(&self) -> Option<String> {
             Some("laptop".to_owned())

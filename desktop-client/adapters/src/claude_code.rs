@@ -78,17 +78,22 @@ impl std::fmt::Debug for Task {
 impl Sessions {
     /// Reads a payload; `cut` if more was said than was kept.
     pub fn read(&mut self, payload: &[u8], cut: bool) -> Read {
-        let Some((value, cut)) = json(payload, cut) else {
-            return Read::Unreadable;
-        };
-        let Some(name) = text(&value, "hook_event_name") else {
+        match json(payload, cut) {
+            Some((value, cut)) => self.said(&value, cut),
+            None => Read::Unreadable,
+        }
+    }
+
+    /// Reads a payload that is JSON already.
+    pub fn said(&mut self, value: &Value, cut: bool) -> Read {
+        let Some(name) = text(value, "hook_event_name") else {
             return if cut {
                 Read::Unreadable
             } else {
                 Read::Unknown("no event name".to_owned())
             };
         };
-        let session = id(&value, "session_id").unwrap_or_default();
+        let session = id(value, "session_id").unwrap_or_default();
         let act = match name {
             "SessionStart" => Act::SessionBegan,
             "SessionEnd" => {
@@ -109,7 +114,7 @@ impl Sessions {
             }
             "PermissionRequest" => Act::ApprovalAsked,
             "TaskCreated" | "TaskCompleted" => {
-                let Some(task) = id(&value, "task_id") else {
+                let Some(task) = id(value, "task_id") else {
                     return match () {
                         () if cut => Read::Unreadable,
                         () => Read::Unknown("task without id".to_owned()),
@@ -124,20 +129,20 @@ impl Sessions {
                     return Read::Ignored;
                 }
                 if name == "TaskCreated" && open.len() < TASKS {
-                    let subject = text(&value, "task_subject").unwrap_or_default();
-                    let about = text(&value, "task_description").unwrap_or_default();
+                    let subject = text(value, "task_subject").unwrap_or_default();
+                    let about = text(value, "task_description").unwrap_or_default();
                     let text = format!("{subject}\n{about}");
                     open.push(Task { id: task, text });
                 }
                 Act::Planned(plan::bounded(open.iter().map(|task| task.text.as_str())))
             }
-            "PostToolUse" => match used(&value) {
+            "PostToolUse" => match used(value) {
                 Some(act) => act,
-                None => return unused(&value, cut),
+                None => return unused(value, cut),
             },
-            "PostToolUseFailure" => match failed(&value) {
+            "PostToolUseFailure" => match failed(value) {
                 Some(act) => act,
-                None => return unused(&value, cut),
+                None => return unused(value, cut),
             },
             quiet if QUIET_EVENTS.contains(&quiet) => return Read::Ignored,
             other => return Read::Unknown(shown(other)),
@@ -145,8 +150,8 @@ impl Sessions {
         let origin = Origin {
             harness: Harness::ClaudeCode,
             session,
-            turn: id(&value, "prompt_id"),
-            call: id(&value, "tool_use_id"),
+            turn: id(value, "prompt_id"),
+            call: id(value, "tool_use_id"),
         };
         Read::Event(Event {
             cut,

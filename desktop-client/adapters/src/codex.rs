@@ -10,7 +10,7 @@ use kernel::event::{Act, Event, Harness, Origin, Ran};
 use serde_json::Value;
 
 /// Tools that run a command; `Bash` is what hooks call all of them today.
-const SHELLS: [&str; 6] = [
+pub const SHELLS: [&str; 6] = [
     "Bash",
     "shell",
     "local_shell",
@@ -55,11 +55,16 @@ const QUIET_EVENTS: [&str; 6] = [
 
 /// Reads a payload; `cut` if more was said than was kept.
 pub fn read(payload: &[u8], cut: bool) -> Read {
-    let Some((value, cut)) = json(payload, cut) else {
-        return Read::Unreadable;
-    };
-    let Some(name) = text(&value, "hook_event_name") else {
-        return match text(&value, "type") {
+    match json(payload, cut) {
+        Some((value, cut)) => said(&value, cut),
+        None => Read::Unreadable,
+    }
+}
+
+/// Reads a payload that is JSON already.
+pub fn said(value: &Value, cut: bool) -> Read {
+    let Some(name) = text(value, "hook_event_name") else {
+        return match text(value, "type") {
             // What `notify` is called with; `Stop` says the same.
             Some("agent-turn-complete") => Read::Ignored,
             _ if cut => Read::Unreadable,
@@ -77,18 +82,18 @@ pub fn read(payload: &[u8], cut: bool) -> Read {
         "Stop" => Act::TurnEnded,
         "Interrupt" => Act::TurnInterrupted,
         "PermissionRequest" => Act::ApprovalAsked,
-        "PostToolUse" => match used(&value) {
+        "PostToolUse" => match used(value) {
             Some(act) => act,
-            None => return unused(&value, cut),
+            None => return unused(value, cut),
         },
         quiet if QUIET_EVENTS.contains(&quiet) => return Read::Ignored,
         other => return Read::Unknown(shown(other)),
     };
     let origin = Origin {
         harness: Harness::Codex,
-        session: id(&value, "session_id").unwrap_or_default(),
-        turn: id(&value, "turn_id"),
-        call: id(&value, "tool_use_id"),
+        session: id(value, "session_id").unwrap_or_default(),
+        turn: id(value, "turn_id"),
+        call: id(value, "tool_use_id"),
     };
     Read::Event(Event {
         cut,

@@ -17,8 +17,11 @@ mod patch;
 mod plan;
 mod remember;
 mod t3code;
+mod transcript;
 mod unified;
 mod verdict;
+
+pub use transcript::{Told, Transcript};
 
 use kernel::event::{Act, Event, Harness};
 use kernel::tagging::SourceChange;
@@ -36,6 +39,12 @@ pub enum Read {
     Unknown(String),
     /// No JSON, or cut before it said anything.
     Unreadable,
+}
+
+/// First words of OpenCode's events that say nothing of use, or that are read; another one is new.
+#[must_use]
+pub const fn quiet_events_of_opencode() -> &'static [&'static str] {
+    &opencode::QUIET_EVENTS
 }
 
 /// Reads payloads one after the other, in the order in which they were told.

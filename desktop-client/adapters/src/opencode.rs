@@ -36,7 +36,7 @@ const QUIET_TOOLS: [&str; 19] = [
 /// Tools that change files.
 const CHANGING_TOOLS: [&str; 5] = ["write", "edit", "multiedit", "patch", "apply_patch"];
 /// First words of events that say nothing which is not said elsewhere, or nothing of use.
-const QUIET_EVENTS: [&str; 30] = [
+pub const QUIET_EVENTS: [&str; 30] = [
     "server",
     "file",
     "plugin",

@@ -6,6 +6,8 @@
 use crate::error::{Error, Result};
 use crate::graph::{self, Now, Table};
 use crate::pack;
+use crate::pause;
+use crate::settings;
 use crate::store::{Decided, MomentRow, NewAsk, Outcome, Txn};
 use crate::world::World;
 use kernel::asking::{
@@ -70,7 +72,7 @@ fn asked(
     moments: &[MomentRow],
 ) -> Result<Decision> {
     let situation = situation(world, now, moments);
-    let settings = settings(txn, now)?;
+    let settings = settings(world, txn, now)?;
     let past = graph::past(txn, now.shared)?;
     let asks: Vec<_> = past.iter().map(graph::past_ask).collect();
     let seen: Vec<_> = past.iter().map(graph::seen).collect();
@@ -123,18 +125,19 @@ pub fn sentence_of(
 ) -> Result<String> {
     let moments = txn.moments(now.machine - DAY)?;
     let situation = situation(world, now, &moments);
-    let settings = settings(txn, now)?;
+    let settings = settings(world, txn, now)?;
     let past = graph::past(txn, now.shared)?;
     let asks: Vec<_> = past.iter().map(graph::past_ask).collect();
     Ok(asking::decide(&situation, &settings, &asks, candidates).sentence())
 }
 
-fn settings(txn: &Txn<'_>, now: Now) -> Result<Settings> {
+fn settings(world: &dyn World, txn: &Txn<'_>, now: Now) -> Result<Settings> {
     let ahead = now.shared - now.machine;
-    let mut settings = Settings::new(txn.began(now.machine)? + ahead);
+    let began = txn.began(now.machine)? + ahead;
     let (enabled, turned_on) = txn.asking()?;
-    settings.enabled = enabled;
-    settings.turned_on_at = turned_on.map(|at| at + ahead);
+    let turned_on = turned_on.map(|at| at + ahead);
+    let mut settings = settings::Settings::here(world).asking(began, enabled, turned_on);
+    settings.paused_until = pause::holds(txn, now.machine)?.map(|until| until + ahead);
     Ok(settings)
 }
 

@@ -5,6 +5,7 @@ use super::{Ears, Report};
 use crate::error::Result;
 use crate::graph::{self, Pairs};
 use crate::likeness::Plans;
+use crate::policy::Policy;
 use crate::spool::Record;
 use crate::store::{NewMention, RuleOf, Txn, fresh_stream};
 use crate::words;
@@ -21,6 +22,8 @@ use kernel::tagging::{self, Mention, Part, Place, SourceChange, Strength, Tagged
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// What is counted where an event is not read, whatever it says.
+const NOT_ALLOWED: &str = "not read: the policy leaves the harness out";
 /// Where a concept was met that a plan told.
 const A_PLAN: &str = "a plan";
 /// Longest line of the engineer's that is kept, in characters.
@@ -59,10 +62,12 @@ impl<'w> Reader<'w> {
             adapters,
             plans,
             turns,
+            transcripts: _,
         }: &'w mut Ears,
         watch: &'w mut dyn FnMut(Happened),
     ) -> Result<Self> {
         txn.began(now)?;
+        txn.keep_time(now)?;
         Ok(Self {
             world,
             key: hmac::Key::new(hmac::HMAC_SHA256, &txn.hash_key(world)?),
@@ -91,8 +96,22 @@ impl<'w> Reader<'w> {
     }
 
     /// Takes one record.
-    pub(super) fn take(&mut self, txn: &mut Txn<'_>, record: &Record) -> Result<()> {
+    pub(super) fn take(
+        &mut self,
+        txn: &mut Txn<'_>,
+        record: &Record,
+        policy: &Policy,
+    ) -> Result<()> {
+        if let Some(id) = record.id
+            && !txn.is_first(&id, self.now)?
+        {
+            // A hook that heard no answer kept it, and the agent had taken it.
+            return Ok(());
+        }
         self.report.read += 1;
+        if !policy.harness_allowed(record.harness) {
+            return txn.count(NOT_ALLOWED, 1);
+        }
         let read = self
             .adapters
             .read(record.harness, &record.payload, record.cut);
@@ -111,6 +130,10 @@ impl<'w> Reader<'w> {
                 return txn.count(&format!("{}: no JSON", record.harness.name()), 1);
             }
         };
+        // T3 Code tells what another harness did.
+        if !policy.harness_allowed(event.origin.harness) {
+            return txn.count(NOT_ALLOWED, 1);
+        }
         if event.cut {
             txn.count("longer than what is kept of a payload, read in part", 1)?;
         }
@@ -150,6 +173,41 @@ impl<'w> Reader<'w> {
         self.follow(txn, at, session, event)?;
         self.moments(txn, at, session, event)?;
         self.tag(txn, at, event, &mut told)?;
+        (self.watch)(told);
+        Ok(())
+    }
+
+    /// Takes an act that a transcript told. What it brings up counts as any; it is no moment to ask
+    /// in, nor does it stand in the way of one: it is over.
+    pub(super) fn recall(&mut self, txn: &mut Txn<'_>, at: i64, event: &Event) -> Result<()> {
+        let harness = event.origin.harness;
+        let record = Record {
+            harness,
+            at: at.min(self.now),
+            cut: false,
+            id: None,
+            payload: Vec::new(),
+        };
+        if adapters::identity(event).is_none() || !self.is_first(txn, &record, event, record.at)? {
+            return Ok(());
+        }
+        self.report.recalled += u64::from(!matches!(event.act, Act::Planned(_)));
+        let session = event.origin.session.as_bytes();
+        let session = self.hash("session", &[harness.name().as_bytes(), session]);
+        let mut told = Happened {
+            at: record.at,
+            told_by: harness,
+            done_by: harness,
+            session: super::decide::number(&session.as_ref()[..16]),
+            act: word(&event.act),
+            again: false,
+            added_lines: 0,
+            tags: Vec::new(),
+            passed_over: Vec::new(),
+            files_left_out: event.files_left_out,
+            cut: false,
+        };
+        self.tag(txn, record.at, event, &mut told)?;
         (self.watch)(told);
         Ok(())
     }
@@ -416,10 +474,16 @@ impl<'w> Reader<'w> {
             at: hour,
         };
         let delta = Delta::Evidence(evidence.clone());
+        // An hour never falls within a stream: an act that is told late has a later one than its own.
+        let own = Hour::floor(at.saturating_add(client::Local::offset(txn)?)).min(hour);
+        let then = Delta::Evidence(Evidence {
+            at: own,
+            ..evidence.clone()
+        });
         if self
             .retracts
             .iter()
-            .any(|retract| delta.is_covered_by(retract))
+            .any(|retract| delta.is_covered_by(retract) || then.is_covered_by(retract))
         {
             return Ok(Counted::Forgotten);
         }

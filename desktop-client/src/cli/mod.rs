@@ -1,17 +1,29 @@
 //! The command line, for everything but the hook.
 
+mod agent;
+mod doctor;
+mod export;
+mod keys;
+mod model;
+mod pause;
+mod protect;
 mod quiz;
+mod recap;
+mod set;
+mod setup;
+mod shell;
+#[cfg(test)]
+mod tests;
 
-use crate::agent;
 use crate::edges::{self, Machine};
 use crate::enrol;
 use crate::error::{Error, Result};
 use crate::forget;
 use crate::home::Home;
 use crate::likeness;
+use crate::policy::Policy;
 use crate::replay;
 use crate::report;
-use crate::setup;
 use crate::store::Store;
 use crate::sync;
 use crate::tag;
@@ -20,8 +32,7 @@ use crate::wishes;
 use crate::words::count;
 use crate::world::World;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use kernel::ids::Slug;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,21 +47,35 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Take one event from a harness on stdin. Harnesses call this; it never fails and prints nothing.
-    Hook { harness: String },
-    /// Read what the hooks left, and decide whether a check waits.
-    Agent {
-        /// Do it once and leave; there is no other way yet.
-        #[arg(long, required = true)]
-        once: bool,
+    /// Take one event from a harness on stdin. Harnesses call this; it never fails.
+    Hook {
+        /// Whose event it is.
+        #[arg(required_unless_present = "drain")]
+        harness: Option<String>,
+        /// Hand over what waited while AIWORKLAB_SOCKET led nowhere.
+        #[arg(long)]
+        drain: bool,
     },
+    /// Hear what the hooks tell until stopped, and decide whether a check waits.
+    Agent(agent::Agent),
+    /// Write everything that is held here about you as JSON.
+    Export(export::Export),
+    /// Show whether your graph is encrypted and why, or say what you want.
+    Protect(protect::Protect),
     /// Give one check.
     Quiz(quiz::Quiz),
+    /// Say what your agents did lately in concepts, or with --week what you now know.
+    Recap(recap::Recap),
+    /// Ask and show nothing for a while; what you meet is counted all the same.
+    Pause(pause::Pause),
     /// Give the appliance what it lacks, and take what this machine lacks.
     Sync {
         /// Print every request and what became of each delta.
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         explain: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Show what you know, folded from the evidence on this machine.
     Graph {
@@ -137,32 +162,36 @@ enum Command {
         json: bool,
     },
     /// Turn asking unasked on or off; `quiz` works either way.
-    Asking { turn: Turn },
+    Asking {
+        /// On or off.
+        turn: Turn,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Show what this program would make of recorded sessions: what it would tag, ask, and when.
     Replay(Replay),
     /// Put this program's hook into a harness's settings, or take it out.
-    Setup {
-        harness: Harness,
-        /// Take out exactly what was put in.
-        #[arg(long)]
-        remove: bool,
-        /// Show the change and make none.
-        #[arg(long)]
-        dry_run: bool,
-        /// Do not ask before writing.
-        #[arg(long)]
-        yes: bool,
-    },
+    Setup(setup::Setup),
     /// Enrol this machine at your organisation's appliance.
     Enrol {
-        /// The people's address, such as https://skills.corp.example:8443.
-        url: String,
-        /// SHA-256 of the appliance's root certificate: sha256:… as its administrator gives it.
-        #[arg(long)]
-        ca_fingerprint: String,
+        /// The people's address, such as https://skills.corp.example:8443; that of your organisation's
+        /// policy, if left out.
+        url: Option<String>,
+        /// SHA-256 of the appliance's root certificate: sha256:… as its administrator gives it; that of
+        /// your organisation's policy, if left out.
+        #[arg(long, value_name = "SHA256")]
+        ca_fingerprint: Option<String>,
         /// What this machine is to be called there; its host name if left out.
         #[arg(long)]
         name: Option<String>,
+        /// The appliance that this graph was enrolled at is no more, and this one takes its place: all
+        /// that you recorded goes to this one.
+        #[arg(long)]
+        take_graph_along: bool,
+        /// What came of it as JSON; what to do meanwhile is told on stderr.
+        #[arg(long)]
+        json: bool,
     },
     /// Forget what you did with a concept, or with all of them, up to this hour, everywhere.
     Forget {
@@ -171,7 +200,24 @@ enum Command {
         /// Do not ask before forgetting.
         #[arg(long)]
         yes: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
+    /// Show or change your settings: quiet hours, days off, and the ways in which a check is offered.
+    Set(set::Set),
+    /// Show what your organisation laid down for this machine, and what comes of it.
+    Policy(set::PolicyOf),
+    /// Look at every part of this client: what is well, what is not, and what to do about it.
+    Doctor(doctor::Doctor),
+    /// Show where this client's secrets lie, or move them all into the keychain or into files.
+    Keys(keys::Keys),
+    /// Your own model: checks about your own lines. Off unless you set one.
+    Model(model::Model),
+    /// Print what a shell sources to complete commands, options and concepts.
+    Completions(shell::Completions),
+    /// Print the main man page, or write one page a command into a folder.
+    Man(shell::Man),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -205,32 +251,59 @@ struct Replay {
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Harness {
-    /// Claude Code.
-    ClaudeCode,
-}
-
 /// Runs what the command line says.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    // Looked for by itself, so that a line that cannot be parsed is told in the same way.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(wrong) if json && wrong.use_stderr() => {
+            let _ = io::stderr().write_all(lines(&usage(&wrong)).as_bytes());
+            return ExitCode::from(2);
+        }
+        Err(other) => other.exit(),
+    };
     let mut out = io::stdout().lock();
-    match command(&Machine, cli.command, &mut out) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match cli.command {
+        Command::Doctor(wish) => doctor::look(&Machine, &wish, &mut out),
+        other => command(&Machine, other, &mut out).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         // A reader that left early (`| head`) has what it wanted.
         Err(Error::Output { source }) if source.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(error) => {
             let _ = out.flush();
-            let _ = io::stderr().write_all(error.told().as_bytes());
+            let told = if json {
+                lines(&error.json())
+            } else {
+                error.told()
+            };
+            let _ = io::stderr().write_all(told.as_bytes());
             ExitCode::FAILURE
         }
     }
 }
 
+/// What is wrong with the command line, in the shape of every other error.
+fn usage(wrong: &clap::Error) -> serde_json::Value {
+    let text = wrong.to_string();
+    let mut said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let what = said
+        .next()
+        .unwrap_or_default()
+        .trim_start_matches("error: ");
+    serde_json::json!({ "error": {
+        "code": "usage", "what": what, "why": said.collect::<Vec<_>>(),
+        "fix": "Run the same command with --help.",
+    } })
+}
+
 fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<()> {
-    // These two need no folder, and touch none.
+    // These need no folder, and touch none.
     let command = match command {
         Command::Tag { what, plan, json } => {
             let told = match plan {
@@ -240,37 +313,53 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             return say(out, &told);
         }
         Command::Replay(wish) => return replayed(world, &wish, out),
+        Command::Policy(wish) => return set::policy(world, &wish, out),
+        Command::Completions(wish) => return shell::completions(&wish, out),
+        Command::Man(wish) => return shell::man(&wish, out),
         command => command,
     };
     let home = Home::find(world)?;
     match command {
-        Command::Tag { .. } | Command::Replay(_) => Ok(()),
+        Command::Tag { .. }
+        | Command::Replay(_)
+        | Command::Policy(_)
+        | Command::Doctor(_)
+        | Command::Completions(_)
+        | Command::Man(_) => Ok(()),
+        Command::Set(wish) => set::set(world, &home, &wish, out),
+        Command::Keys(wish) => keys::run(world, &home, &wish, out),
+        Command::Model(wish) => model::run(world, &home, wish, out),
         // `main` took it before; here it is for the help text alone.
         Command::Hook { .. } => Ok(()),
-        Command::Agent { .. } => {
-            let mut store = Store::open(world, &home)?;
-            let report = agent::run(world, &home, &mut store)?;
-            say(out, &told(&report))
-        }
+        Command::Agent(wish) => agent::run(world, &home, &wish, out),
+        Command::Export(wish) => export::run(world, &home, &wish, out),
+        Command::Protect(wish) => protect::run(world, &home, &wish, out),
         Command::Quiz(wish) => quiz::ask(world, &home, &wish, out),
-        Command::Sync { explain } => {
+        Command::Recap(wish) => recap::run(world, &home, &wish, out),
+        Command::Pause(wish) => pause::run(world, &home, &wish, out),
+        Command::Sync { explain, json } => {
+            Policy::load(world).version_allowed()?;
             let mut store = Store::open(world, &home)?;
-            agent::run(world, &home, &mut store)?;
+            crate::agent::run(world, &home, &mut store)?;
             let moved = sync::sync(world, &home, &mut store, explain.then_some(&mut *out))?;
+            if json {
+                return say(out, &lines(&report::sync_json(&moved)));
+            }
             let items = store.read(|txn| report::items_after_sync(txn, moved.items.as_ref()))?;
             say(
                 out,
                 &format!(
-                    "In step: {} given, {} taken, in {}.\n{items}",
+                    "In step: {} given, {} taken, in {}.\n{}{items}",
                     moved.given,
                     moved.taken,
-                    count(moved.requests, "request")
+                    count(moved.requests, "request"),
+                    sync::told(&moved)
                 ),
             )
         }
         Command::Graph { json } => {
             let mut store = Store::open(world, &home)?;
-            agent::run(world, &home, &mut store)?;
+            crate::agent::run(world, &home, &mut store)?;
             let text = store.read(|txn| {
                 if json {
                     Ok(lines(&report::graph_json(txn)?))
@@ -292,7 +381,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
         }
         Command::WhatLeaves { json } => {
             let mut store = Store::open(world, &home)?;
-            agent::run(world, &home, &mut store)?;
+            crate::agent::run(world, &home, &mut store)?;
             if json {
                 let bytes = store.read(sync::next_push)?.unwrap_or_default();
                 return out
@@ -304,7 +393,7 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
         }
         Command::Why { concept, json } => {
             let mut store = Store::open(world, &home)?;
-            agent::run(world, &home, &mut store)?;
+            crate::agent::run(world, &home, &mut store)?;
             let (text, value) = store.write(|txn| match &concept {
                 None => why::lately(world, txn).map(|lately| (lately.text(), lately.json())),
                 Some(concept) => why::of(world, txn, concept).map(|of| (of.text(), of.json())),
@@ -348,9 +437,13 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
             None => store.read(|txn| wishes::claims(txn, world.now())),
             Some(concept) => wishes::know(world, store, &wishes::Know { concept, undo }),
         }),
-        Command::Asking { turn } => {
+        Command::Asking { turn, json } => {
             let mut store = Store::open(world, &home)?;
             store.write(|txn| txn.set_asking(turn == Turn::On, world.now()))?;
+            if json {
+                let asking = serde_json::json!({ "asking": turn == Turn::On });
+                return say(out, &lines(&asking));
+            }
             say(
                 out,
                 match turn {
@@ -363,35 +456,35 @@ fn command(world: &dyn World, command: Command, out: &mut dyn Write) -> Result<(
                 },
             )
         }
-        Command::Setup {
-            harness: Harness::ClaudeCode,
-            remove,
-            dry_run,
-            yes,
-        } => {
-            let stdin = io::stdin();
-            let ask = !yes && stdin.is_terminal();
-            let wish = setup::Wish {
-                remove,
-                dry_run,
-                ask,
-            };
-            setup::claude(world, &home, &program()?, wish, out, &mut stdin.lock())
-        }
+        Command::Setup(wish) => setup::run(world, &home, &wish, out),
         Command::Enrol {
             url,
             ca_fingerprint,
             name,
+            take_graph_along,
+            json,
         } => {
+            let policy = Policy::load(world);
+            let (url, ca_fingerprint) =
+                policy.enrol_target(url.as_deref(), ca_fingerprint.as_deref())?;
             let mut store = Store::open(world, &home)?;
             let wish = enrol::Wish {
                 address: &url,
                 fingerprint: &ca_fingerprint,
                 name: name.as_deref(),
+                take_graph_along,
             };
-            enrol::enrol(world, &home, &mut store, &wish, out)
+            if !json {
+                return enrol::enrol(world, &home, &mut store, &wish, out);
+            }
+            enrol::enrol(world, &home, &mut store, &wish, &mut io::stderr())?;
+            let enrolment = store.read(|txn| report::enrolment_json(txn))?;
+            say(out, &lines(&serde_json::json!({ "enrolment": enrolment })))
         }
-        Command::Forget { what, yes } => forget::command(world, &home, &what, yes, out),
+        Command::Forget { what, yes, json } => {
+            let wish = forget::Wish { what, yes, json };
+            forget::command(world, &home, &wish, out)
+        }
     }
 }
 
@@ -404,7 +497,7 @@ fn wished(
     wish: impl FnOnce(&mut Store) -> Result<wishes::Said>,
 ) -> Result<()> {
     let mut store = Store::open(world, home)?;
-    agent::run(world, home, &mut store)?;
+    crate::agent::run(world, home, &mut store)?;
     let said = wish(&mut store)?;
     say(out, &if json { lines(&said.json) } else { said.text })
 }
@@ -455,25 +548,4 @@ fn program() -> Result<PathBuf> {
         path: PathBuf::from("aiworklab"),
         source,
     })
-}
-
-fn told(report: &agent::Report) -> String {
-    let mut text = format!("{} read", count(report.read, "event"));
-    if report.not_understood > 0 {
-        text.push_str(&format!(", {} not understood", report.not_understood));
-    }
-    let met: Vec<_> = report.met.iter().map(Slug::as_str).collect();
-    match met.len() {
-        0 => text.push_str("; no concept met."),
-        n => text.push_str(&format!(
-            "; {} met: {}.",
-            count(n as u64, "concept"),
-            met.join(", ")
-        )),
-    }
-    if report.waiting {
-        text.push_str(" A check waits: aiworklab quiz.");
-    }
-    text.push('\n');
-    text
 }

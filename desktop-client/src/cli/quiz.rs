@@ -2,13 +2,17 @@
 
 use super::{lines, say};
 use crate::agent;
+use crate::edges::Machine;
 use crate::error::Result;
 use crate::home::Home;
+use crate::policy::Policy;
 use crate::quiz::{self, Answer, Screen, plain, tui};
+use crate::show::{self, page};
 use crate::store::Store;
 use crate::world::World;
 use clap::Args;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 
 #[derive(Debug, Args)]
 pub(super) struct Quiz {
@@ -21,6 +25,12 @@ pub(super) struct Quiz {
     /// Answer with 1-4, n for "not sure", l for "later" or d for "not interested".
     #[arg(long, value_name = "N")]
     answer: Option<String>,
+    /// On a page of this machine's own, in the browser, until it is answered there.
+    #[arg(long, conflicts_with_all = ["plain", "show", "answer", "json"])]
+    page: bool,
+    /// With --page: print the address, and open no browser.
+    #[arg(long, requires = "page")]
+    no_open: bool,
     /// A check on this concept.
     #[arg(long, value_name = "SLUG")]
     concept: Option<String>,
@@ -31,9 +41,23 @@ pub(super) struct Quiz {
 
 /// Gives one check.
 pub(super) fn ask(world: &dyn World, home: &Home, wish: &Quiz, out: &mut dyn Write) -> Result<()> {
+    if wish.page {
+        // What the engineer asks for goes before their own setting, and not before the policy.
+        let policy = Policy::load(world);
+        if policy.off("page") {
+            let at = policy.at("page");
+            return Err(show::Error::Policy { at }.into());
+        }
+    }
     let mut store = Store::open(world, home)?;
     agent::run(world, home, &mut store)?;
     let check = store.write(|txn| quiz::check(world, txn, wish.concept.as_deref()))?;
+    if wish.page {
+        // The page opens the store by itself.
+        drop(store);
+        let worlds: page::Worlds = Arc::new(|| Box::new(Machine));
+        return page::alone(worlds, home, check.ask.id, !wish.no_open, out);
+    }
     let options = check.ask.item.options.len();
     let stdin = io::stdin();
     if wish.show {

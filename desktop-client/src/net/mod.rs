@@ -1,8 +1,9 @@
 //! Talking to the appliance: TLS 1.3 under its own root and no other, one request at a time.
 
+pub mod identity;
 mod tls;
 
-pub use tls::{Fingerprint, FirstContact, Identity, of_pem, trusting};
+pub use tls::{Fingerprint, FirstContact, Identity, of_pem, trusting, under};
 
 use crate::error::{Error, Result};
 use kernel::wire::v1::ErrorReply;
@@ -101,10 +102,16 @@ impl Http {
     }
 
     async fn sent(url: &str, request: reqwest::RequestBuilder, most: usize) -> Result<Reply> {
-        let failed = |error: reqwest::Error| Error::Connect {
-            url: url.to_owned(),
-            // The address stands in our own message already.
-            source: error.without_url().into(),
+        let failed = |error: reqwest::Error| {
+            let met = url::Url::parse(url).map_or_else(|_| url.to_owned(), |url| host(&url));
+            if let Some(refused) = crate::renew::refused(&met, &error) {
+                return refused.into();
+            }
+            Error::Connect {
+                url: url.to_owned(),
+                // The address stands in our own message already.
+                source: error.without_url().into(),
+            }
         };
         let mut response = request.send().await.map_err(failed)?;
         let retry_after_s = response

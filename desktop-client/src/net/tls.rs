@@ -119,6 +119,35 @@ pub fn trusting(root: CertificateDer<'static>, identity: Option<Identity>) -> Re
     }
 }
 
+/// Whether this chain of a client, leaf first, holds under this root, at this time in seconds.
+///
+/// # Errors
+/// [`Error::Certificate`] if it does not.
+pub fn under(root: &CertificateDer<'_>, chain: &[CertificateDer<'_>], at: i64) -> Result<()> {
+    let failed = |source: webpki::Error| Error::Certificate {
+        doing: "verify a certificate under the appliance's root",
+        source: source.into(),
+    };
+    let anchor = webpki::anchor_from_trusted_cert(root).map_err(failed)?;
+    let (leaf, others) = chain
+        .split_first()
+        .ok_or_else(|| failed(webpki::Error::BadDer))?;
+    let at = std::time::Duration::from_secs(u64::try_from(at).unwrap_or(0));
+    webpki::EndEntityCert::try_from(leaf)
+        .map_err(failed)?
+        .verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            &[anchor],
+            others,
+            UnixTime::since_unix_epoch(at),
+            webpki::KeyUsage::client_auth(),
+            None,
+            None,
+        )
+        .map_err(failed)
+        .map(drop)
+}
+
 /// What was seen while the appliance was met for the first time.
 #[derive(Debug, Clone)]
 pub struct FirstContact(Arc<ByFingerprint>);

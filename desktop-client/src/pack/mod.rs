@@ -157,6 +157,9 @@ pub fn next(
     seed: u64,
 ) -> Result<Result<Next, items::Error>> {
     let concept = &choice.concept;
+    if let Some(item) = crate::own_model::ready(txn, choice, seen, shared)? {
+        return Ok(Ok(Next { item, pack: None }));
+    }
     let made = txn.pack_items(concept)?;
     let version = txn.pack()?.map(|kept| kept.version);
     let pick = if choice.harder {

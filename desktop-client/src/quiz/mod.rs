@@ -79,6 +79,14 @@ pub fn check(world: &dyn World, txn: &mut Txn<'_>, wanted: Option<&str>) -> Resu
         Some(ask) => ask,
         None => requested(world, txn, wanted)?,
     };
+    shown(txn, ask)
+}
+
+/// A check with what a person needs to see beside it.
+///
+/// # Errors
+/// The store's own.
+pub fn shown(txn: &Txn<'_>, ask: Ask) -> Result<Check> {
     let title = Catalogue::builtin().get(&ask.item.concept).map_or_else(
         || ask.item.concept.to_string(),
         |concept| concept.title.clone(),
@@ -180,7 +188,9 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
     let clock = world.now();
     let now = Now::at(txn, clock)?;
     let concept = &ask.item.concept;
-    let mut pair = graph::pairs(txn)?.remove(concept).unwrap_or_default();
+    let mut pair = graph::pairs_by(txn, now)?
+        .remove(concept)
+        .unwrap_or_default();
     let from = pair.state;
     let outcome = match answer {
         Answer::Option(n) if ask.item.options.get(n).is_some_and(|option| option.key) => {
@@ -200,6 +210,7 @@ pub fn settle(world: &dyn World, txn: &mut Txn<'_>, ask: &Ask, answer: Answer) -
             next: now.shared + DAY,
         });
     }
+    txn.keep_time(clock)?;
     let hour = txn.hour_at(clock)?;
     let counts = pair.counts(hour);
     let left_alone = claimed(txn, ask, outcome, counts, now.shared)?;

@@ -15,6 +15,13 @@ use std::io::BufRead;
 
 const WIDTH: usize = 76;
 
+/// The word before what an answer changes.
+pub const CHANGES: &str = "It changes";
+/// The word before the next date.
+pub const NEXT: &str = "Next";
+/// The word before the line that brought a concept up.
+pub const YOUR_LINE: &str = "Asked for";
+
 /// What stands above the question.
 pub fn heading(check: &Check) -> String {
     let title = plain(&check.title);
@@ -124,15 +131,23 @@ pub fn facts(check: &Check, settled: &Settled) -> Vec<(&'static str, String)> {
         Answer::Option(_) if from == to => format!("It stays {from}. Only you see this."),
         Answer::Option(_) => format!("{from} becomes {to}. Only you see this."),
     };
+    let line = check.met.as_ref().map(|met| {
+        let said = line_heading(met);
+        match met.line.trim() {
+            "" => said,
+            line => format!("{} {said}", plain(&line.replace('\t', " "))),
+        }
+    });
     let mut facts = vec![
-        ("It changes", changes),
+        (CHANGES, changes),
         (
-            "Next",
+            NEXT,
             format!(
                 "Asked again on {} or later, with another question.",
                 words::day(settled.next)
             ),
         ),
+        (YOUR_LINE, line.unwrap_or_default()),
         ("At stake", item.stakes.clone()),
         ("Source", item.source.clone()),
         (
@@ -219,11 +234,27 @@ pub fn settled_json(check: &Check, settled: &Settled) -> Value {
         Answer::Option(n) => check.ask.item.options.get(n).map(|option| option.key),
         _ => None,
     };
+    let whole = !matches!(settled.answer, Answer::Later | Answer::Dismiss);
     json!({
         "check": as_json(check),
         "answer": answer,
         "right": right,
         "provenance": pack::provenance(&check.ask.item, check.ask.pack.as_deref()),
+        // "Later" and "not interested" give nothing of the answer away: it comes again.
+        "explanation": whole.then_some(&check.ask.item.explanation),
+        "options": whole.then(|| {
+            let options = check.ask.item.options.iter().enumerate();
+            options
+                .map(|(n, option)| json!({
+                    "text": option.text,
+                    "right": option.key,
+                    "yours": settled.answer == Answer::Option(n),
+                    "why": option.why,
+                }))
+                .collect::<Vec<_>>()
+        }),
+        "stakes": whole.then_some(&check.ask.item.stakes),
+        "source": whole.then_some(&check.ask.item.source),
         "parts": kernel::items::parts(Catalogue::builtin(), &check.ask.item.address).ok(),
         "counts": settled.counts,
         "from": settled.states.0,

@@ -187,8 +187,7 @@ fn play(machine: &dyn World, wish: &Wish<'_>, days: &Days, sessions: Vec<Session
         })?;
     let home = Home::at(folder.path().join("home"));
     let world = Simulated::new(machine, wish.seed);
-    let mut store = Store::open(&world, &home)?;
-    store.hurry()?;
+    let mut store = Store::thrown_away(&home)?;
     let began = begins(machine, days.began);
     world.set(began);
     agent::run(&world, &home, &mut store)?;

@@ -235,6 +235,17 @@ pub fn append(
     }
 }
 
+/// The text with another value where `node` stands.
+pub fn replace(text: &str, node: &Node, value: &Value, style: &Style) -> String {
+    let indent = indent_at(text, node.span.start);
+    format!(
+        "{}{}{}",
+        &text[..node.span.start],
+        style.written(value, indent),
+        &text[node.span.end..]
+    )
+}
+
 /// The text without the `nth` child of `container`.
 pub fn remove(text: &str, container: &Node, nth: usize) -> String {
     let children = container.children();

@@ -1,436 +1,489 @@
-//! `aiworklab setup HARNESS`: shows what it will change in the harness's settings, changes it, and
-//! can take it back.
+//! `aiworklab setup`: shows what it will change in a harness's settings, changes it, and can take it
+//! back.
 //!
-//! The settings as they were are kept in our folder. If nobody changed the file since, taking back
-//! puts these very bytes there; else it takes out our parts alone.
+//! | module | what |
+//! |---|---|
+//! | [`found`] | which harnesses this machine has |
+//! | [`files`] | one file of somebody's settings: planned, shown, kept as it was, changed, put back |
+//! | [`hooks`], `json` | hooks as JSON, edited as the text that a person wrote |
+//! | [`claude_code`], [`codex`], [`codex_toml`], [`opencode`], [`t3code`] | each harness |
+//! | [`said`] | how one line is shown inside each harness |
+//! | [`checks`] | how the hooks stand, for `doctor` and `status` |
+//!
+//! Invariant: nothing is changed that was not shown before, and only our own parts are ever taken
+//! out. What a harness asks its person (to trust a hook) is never answered by us.
 
+pub mod checks;
 pub mod claude_code;
+pub mod codex;
+mod codex_toml;
+mod error;
+pub mod files;
+pub mod found;
+pub mod hooks;
 mod json;
+pub mod opencode;
+pub mod said;
+pub mod t3code;
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Result};
-use crate::home::{Home, private_dir, write_whole};
+use crate::home::Home;
 use crate::world::World;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use files::Edit;
+use found::Found;
+use kernel::event::Harness;
+use serde_json::{Value, json};
+use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
-use std::{fs, io::BufRead};
-
-const HARNESS: &str = "claude-code";
-/// Where an organisation's own settings of Claude Code stand on Linux.
-const MANAGED: &str = "/etc/claude-code/managed-settings.json";
-
-/// What we did to the file last.
-#[derive(Debug, Serialize, Deserialize)]
-struct Done {
-    path: PathBuf,
-    existed: bool,
-    /// SHA-256 of what we wrote, hexadecimal.
-    after: String,
-}
 
 /// What to do.
-#[derive(Debug, Clone, Copy)]
-pub struct Wish {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wish<'a> {
     /// Take out instead of put in.
     pub remove: bool,
     /// Show, and change nothing.
     pub dry_run: bool,
     /// Ask before writing; for a person at a terminal.
     pub ask: bool,
+    /// T3 Code's folder, where the person names it.
+    pub base_dir: Option<&'a Path>,
+    /// Where the person stands: a repository's own settings may shut hooks off.
+    pub here: Option<&'a Path>,
 }
 
-/// Where Claude Code keeps the person's settings.
-///
-/// # Errors
-/// [`Error::NoHome`] if the environment does not say.
-pub fn settings_path(world: &dyn World) -> Result<PathBuf> {
-    let folder = world
-        .env("CLAUDE_CONFIG_DIR")
-        .map(PathBuf::from)
-        .or_else(|| {
-            world
-                .env("HOME")
-                .map(|home| PathBuf::from(home).join(".claude"))
-        })
-        .ok_or(Error::NoHome)?;
-    Ok(folder.join("settings.json"))
+/// Something that keeps our hooks from running.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silencer {
+    /// Where it stands.
+    pub path: PathBuf,
+    /// What it is, in words.
+    pub why: String,
 }
 
-/// Puts our hooks into Claude Code's settings, or takes them out.
+/// What is to be done for one harness.
+#[derive(Debug, Default)]
+struct Plan {
+    edits: Vec<Edit>,
+    /// What is true when there is nothing to change.
+    already: String,
+    /// What is true when it is done.
+    done: String,
+    /// What the person should know besides.
+    notes: Vec<String>,
+}
+
+/// What was done for one harness.
+#[derive(Debug)]
+pub struct Report {
+    /// For `--json`.
+    pub json: Value,
+    /// Whether something was written.
+    pub changed: bool,
+}
+
+/// Sets one harness up, or takes our parts out.
 ///
 /// # Errors
 /// [`Error::Settings`] for a file that cannot be edited; [`Error::File`] for the disk.
-pub fn claude(
+pub fn one(
     world: &dyn World,
     home: &Home,
     program: &Path,
-    wish: Wish,
+    harness: Harness,
+    wish: Wish<'_>,
     out: &mut dyn Write,
     answers: &mut dyn BufRead,
-) -> Result<()> {
-    let named = settings_path(world)?;
-    // A person's settings may be a link into a folder of their own: the link stays.
-    let path = fs::canonicalize(&named).unwrap_or(named);
-    let before = read(&path)?;
-    let text = match &before {
-        Some(bytes) => std::str::from_utf8(bytes).map_err(|_| Error::Settings {
-            path: path.clone(),
-            why: "it is no UTF-8 text".into(),
-        })?,
-        None => "",
-    };
-    let refuse = |why| Error::Settings {
-        path: path.clone(),
-        why,
-    };
-    let done = Done::read(home)?.filter(|done| done.path == path);
-    let untouched = done
-        .as_ref()
-        .is_some_and(|done| Some(&done.after) == before.as_deref().map(hash).as_ref());
-    let after = if !wish.remove {
-        let command = claude_code::command(program);
-        Some(
-            claude_code::with_hooks(text, &command)
-                .map_err(refuse)?
-                .into_bytes(),
-        )
-    } else if untouched {
-        kept(home, done.as_ref())?
-    } else {
-        before
-            .as_ref()
-            .map(|_| claude_code::without_hooks(text))
-            .transpose()
-            .map_err(refuse)?
-            .map(String::into_bytes)
-    };
+) -> Result<Report> {
     let told = |source| Error::Output { source };
-    if after == before {
-        let what = if wish.remove {
-            "holds nothing of ours"
-        } else {
-            "calls our hook already"
-        };
-        writeln!(out, "{} {what}; nothing to change.", path.display()).map_err(told)?;
+    let plan = plan(world, home, program, harness, wish)?;
+    let changing: Vec<_> = plan.edits.iter().filter(|edit| edit.changes()).collect();
+    let mut changed = false;
+    let mut state = "unchanged";
+    if changing.is_empty() {
+        writeln!(out, "{}; nothing to change.", plan.already).map_err(told)?;
     } else {
-        show(out, &path, before.as_deref(), after.as_deref()).map_err(told)?;
+        for edit in &changing {
+            write!(out, "{}", edit.diff()).map_err(told)?;
+        }
         if wish.dry_run {
-            writeln!(out, "Nothing was changed (--dry-run).").map_err(told)?;
-            return Ok(());
-        }
-        if wish.ask && !agreed(out, answers).map_err(told)? {
+            state = "shown";
+            writeln!(out, "\nNothing was changed (--dry-run).").map_err(told)?;
+        } else if wish.ask && !agreed(out, "Write this?", answers)? {
+            state = "declined";
             writeln!(out, "Nothing was changed.").map_err(told)?;
-            return Ok(());
-        }
-        if !wish.remove {
-            // What counts as "before" is the file without us, also where an older setup stands in it.
-            let original = match (&done, untouched) {
-                (Some(done), true) => kept(home, Some(done))?,
-                _ if claude_code::without_hooks(text).is_ok_and(|bare| bare == text) => {
-                    before.clone()
-                }
-                _ => claude_code::without_hooks(text)
-                    .ok()
-                    .map(String::into_bytes),
-            };
-            Done::keep(
-                home,
-                &path,
-                original.as_deref(),
-                after.as_deref().unwrap_or_default(),
-            )?;
-        }
-        change(&path, after.as_deref())?;
-        if wish.remove {
-            Done::forget(home)?;
-            writeln!(out, "Our hooks are out of {}.", path.display()).map_err(told)?;
         } else {
-            writeln!(
-                out,
-                "Our hooks are in {}. A session that runs now takes them at its next start.\n\
-                 Take them out with: aiworklab setup claude-code --remove",
-                path.display()
-            )
-            .map_err(told)?;
-        }
-    }
-    for (file, text) in silencers(&path) {
-        writeln!(out, "Note: {}: {text}.", file.display()).map_err(told)?;
-    }
-    Ok(())
-}
-
-/// What keeps our hooks from running, by file.
-fn silencers(settings: &Path) -> Vec<(PathBuf, &'static str)> {
-    [settings.to_owned(), PathBuf::from(MANAGED)]
-        .into_iter()
-        .filter_map(|path| {
-            let text = fs::read_to_string(&path).ok()?;
-            claude_code::silenced_by(&text).map(|why| (path, why))
-        })
-        .collect()
-}
-
-/// Whether Claude Code calls our hook, in words, for `status`.
-pub fn state(world: &dyn World, program: &Path) -> String {
-    let Ok(path) = settings_path(world) else {
-        return "not set up".into();
-    };
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let found = claude_code::installed(&text, &claude_code::command(program));
-    let silent = silencers(&path)
-        .first()
-        .map(|(file, why)| format!("; {}: {why}", file.display()));
-    let state = match found {
-        0 => "not set up".to_owned(),
-        n if n == claude_code::wanted() => "set up".to_owned(),
-        n => format!(
-            "{n} of {} events; run `aiworklab setup claude-code`",
-            claude_code::wanted()
-        ),
-    };
-    state + &silent.unwrap_or_default()
-}
-
-impl Done {
-    fn read(home: &Home) -> Result<Option<Self>> {
-        let path = home.setup(HARNESS).join("done.json");
-        Ok(read(&path)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
-    }
-
-    fn keep(home: &Home, path: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<()> {
-        let folder = home.setup(HARNESS);
-        home.ensure()?;
-        private_dir(&folder).map_err(|source| Error::Folder {
-            path: folder.clone(),
-            source,
-        })?;
-        let done = Self {
-            path: path.to_owned(),
-            existed: before.is_some(),
-            after: hash(after),
-        };
-        let text = serde_json::to_vec_pretty(&done).unwrap_or_default();
-        for (name, bytes) in [
-            ("before.json", before.unwrap_or_default()),
-            ("done.json", &text),
-        ] {
-            let path = folder.join(name);
-            write_whole(&path, 0o600, bytes).map_err(|source| Error::File {
-                doing: "write",
-                path,
-                source,
-            })?;
-        }
-        Ok(())
-    }
-
-    fn forget(home: &Home) -> Result<()> {
-        let folder = home.setup(HARNESS);
-        match fs::remove_dir_all(&folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::File {
-                doing: "remove",
-                path: folder,
-                source: error,
-            }),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The settings as they were before us; none if there were none.
-fn kept(home: &Home, done: Option<&Done>) -> Result<Option<Vec<u8>>> {
-    match done {
-        Some(done) if done.existed => read(&home.setup(HARNESS).join("before.json")),
-        _ => Ok(None),
-    }
-}
-
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(Error::File {
-            doing: "read",
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-fn change(path: &Path, after: Option<&[u8]>) -> Result<()> {
-    let failed = |doing| {
-        move |source| Error::File {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
-    };
-    let Some(bytes) = after else {
-        return fs::remove_file(path).map_err(failed("remove"));
-    };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
-    }
-    let mode = fs::metadata(path).map_or(0o600, |data| data.permissions().mode() & 0o7777);
-    write_whole(path, mode, bytes).map_err(failed("write"))
-}
-
-fn show(
-    out: &mut dyn Write,
-    path: &Path,
-    before: Option<&[u8]>,
-    after: Option<&[u8]>,
-) -> io::Result<()> {
-    let text =
-        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let (before, after) = (text(before), text(after));
-    let name = path.display().to_string();
-    let diff = similar::TextDiff::from_lines(before.as_str(), after.as_str());
-    writeln!(
-        out,
-        "{}",
-        diff.unified_diff().context_radius(3).header(&name, &name)
-    )
-}
-
-fn agreed(out: &mut dyn Write, answers: &mut dyn BufRead) -> io::Result<bool> {
-    write!(out, "Write this? [y/N] ")?;
-    out.flush()?;
-    let mut line = String::new();
-    answers.read_line(&mut line)?;
-    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
-}
-
-fn hash(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::world::still::Still;
-
-    struct Desk {
-        folder: tempfile::TempDir,
-        world: Still,
-    }
-
-    impl Desk {
-        fn new(settings: Option<&str>) -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let mut world = Still::default();
-            world
-                .env
-                .insert("CLAUDE_CONFIG_DIR", folder.path().join("claude").into());
-            let desk = Self { folder, world };
-            if let Some(text) = settings {
-                fs::create_dir(desk.folder.path().join("claude")).unwrap();
-                fs::write(desk.settings(), text).unwrap();
+            for edit in &changing {
+                edit.apply(home)?;
             }
-            desk
+            changed = true;
+            state = if wish.remove { "removed" } else { "written" };
+            writeln!(out, "\n{}", plan.done).map_err(told)?;
         }
-
-        fn settings(&self) -> PathBuf {
-            self.folder.path().join("claude/settings.json")
-        }
-
-        fn run(&self, remove: bool, dry_run: bool) -> Result<String> {
-            let home = Home::at(self.folder.path().join("home"));
-            let mut out = Vec::new();
-            let wish = Wish {
-                remove,
-                dry_run,
-                ask: false,
+    }
+    for note in &plan.notes {
+        writeln!(out, "Note: {note}.").map_err(told)?;
+    }
+    let files: Vec<_> = plan
+        .edits
+        .iter()
+        .map(|edit| {
+            let diff = if edit.changes() {
+                edit.diff()
+            } else {
+                String::new()
             };
-            let program = Path::new("/opt/aiworklab");
-            claude(
-                &self.world,
-                &home,
-                program,
-                wish,
-                &mut out,
-                &mut io::empty(),
-            )?;
-            Ok(String::from_utf8(out).unwrap())
-        }
+            json!({"path": edit.path, "changes": edit.changes(), "diff": diff})
+        })
+        .collect();
+    Ok(Report {
+        json: json!({
+            "harness": harness.name(),
+            "what": state,
+            "files": files,
+            "notes": plan.notes,
+        }),
+        changed,
+    })
+}
 
-        fn text(&self) -> Option<String> {
-            fs::read_to_string(self.settings()).ok()
-        }
-    }
-
-    #[test]
-    fn setting_up_and_removing_restores_every_byte() {
-        for text in [
-            "{ }",
-            "{\n  \"hooks\": {\n    \"Stop\": [ ]\n  }\n}\n",
-            "{\"a\":1}\n\n",
-        ] {
-            let desk = Desk::new(Some(text));
-            let shown = desk.run(false, false).unwrap();
-            assert!(
-                shown.contains("+") && shown.contains("aiworklab hook claude-code"),
-                "{shown}"
-            );
-            assert!(
-                desk.run(false, false)
-                    .unwrap()
-                    .contains("nothing to change")
-            );
-            desk.run(true, false).unwrap();
-            assert_eq!(desk.text().as_deref(), Some(text));
-        }
-    }
-
-    #[test]
-    fn a_file_that_was_not_there_is_gone_again() {
-        let desk = Desk::new(None);
-        desk.run(false, false).unwrap();
-        assert!(desk.text().is_some());
-        desk.run(true, false).unwrap();
-        assert_eq!(desk.text(), None);
-    }
-
-    #[test]
-    fn what_was_changed_since_is_kept() {
-        let desk = Desk::new(Some("{\n  \"a\": 1\n}\n"));
-        desk.run(false, false).unwrap();
-        let changed = desk.text().unwrap().replace("\"a\": 1", "\"a\": 2");
-        fs::write(desk.settings(), changed).unwrap();
-        desk.run(true, false).unwrap();
-        assert_eq!(desk.text().as_deref(), Some("{\n  \"a\": 2\n}\n"));
-    }
-
-    #[test]
-    fn a_dry_run_shows_and_changes_nothing() {
-        let desk = Desk::new(Some("{}"));
-        assert!(desk.run(false, true).unwrap().contains("+  \"hooks\": {"));
-        assert_eq!(desk.text().as_deref(), Some("{}"));
-    }
-
-    #[test]
-    fn a_link_stays_a_link() {
-        let desk = Desk::new(Some("{}"));
-        let real = desk.folder.path().join("dotfiles.json");
-        fs::rename(desk.settings(), &real).unwrap();
-        std::os::unix::fs::symlink(&real, desk.settings()).unwrap();
-        desk.run(false, false).unwrap();
-        assert!(fs::symlink_metadata(desk.settings()).unwrap().is_symlink());
-        assert!(fs::read_to_string(real).unwrap().contains("aiworklab"));
-    }
-
-    #[test]
-    fn a_file_with_comments_is_left_as_it_is() {
-        let desk = Desk::new(Some("{\n  // mine\n}"));
-        let error = desk.run(false, false).unwrap_err();
-        assert!(
-            error.told().contains("comments are no JSON"),
-            "{}",
-            error.told()
+fn plan(
+    world: &dyn World,
+    home: &Home,
+    program: &Path,
+    harness: Harness,
+    wish: Wish<'_>,
+) -> Result<Plan> {
+    let mut plan = match harness {
+        Harness::ClaudeCode => plan_claude_code(world, home, program, wish)?,
+        Harness::Codex => plan_codex(world, home, program, wish)?,
+        Harness::OpenCode => plan_opencode(world, program, wish)?,
+        Harness::T3Code => plan_t3code(world, home, wish)?,
+    };
+    if !wish.remove {
+        let shut = silencers(world, harness, wish.here);
+        plan.notes.extend(
+            shut.iter()
+                .map(|s| format!("{}: {}", s.path.display(), s.why)),
         );
-        assert_eq!(desk.text().as_deref(), Some("{\n  // mine\n}"));
     }
+    Ok(plan)
+}
+
+/// What keeps our hooks of a harness from running.
+pub fn silencers(world: &dyn World, harness: Harness, here: Option<&Path>) -> Vec<Silencer> {
+    match harness {
+        Harness::ClaudeCode => claude_code::folder(world)
+            .map(|folder| claude_code::silencers(&folder.join("settings.json"), here))
+            .unwrap_or_default(),
+        Harness::Codex => codex::folder(world)
+            .map(|folder| codex::silencers(&folder, here))
+            .unwrap_or_default(),
+        Harness::OpenCode => opencode::silencers(world),
+        Harness::T3Code => Vec::new(),
+    }
+}
+
+fn plan_claude_code(
+    world: &dyn World,
+    home: &Home,
+    program: &Path,
+    wish: Wish<'_>,
+) -> Result<Plan> {
+    let shape = claude_code::SHAPE;
+    let command = hooks::command(shape.harness, program);
+    let edit = Edit::plan(
+        home,
+        "claude-code",
+        &claude_code::folder(world)?.join("settings.json"),
+        wish.remove,
+        &|text| shape.with(text, &command),
+        &|text| shape.without(text),
+    )?;
+    let path = edit.path.display();
+    Ok(Plan {
+        already: stands(&edit, wish),
+        done: if wish.remove {
+            format!("Our hooks are out of {path}.")
+        } else {
+            format!(
+                "Our hooks are in {path}. A session that runs now takes them at its next start.\n\
+                 Take them out with: aiworklab setup claude-code --remove"
+            )
+        },
+        edits: vec![edit],
+        notes: Vec::new(),
+    })
+}
+
+fn plan_codex(world: &dyn World, home: &Home, program: &Path, wish: Wish<'_>) -> Result<Plan> {
+    let shape = codex::SHAPE;
+    let command = hooks::command(shape.harness, program);
+    let folder = codex::folder(world)?;
+    let (hooks_file, config_file) = (folder.join("hooks.json"), folder.join("config.toml"));
+    let text = |path: &Path| files::text(path, files::read(path)?.as_deref());
+    let (hooks_text, config_text) = (text(&hooks_file)?, text(&config_file)?);
+    let config = codex_toml::read(&config_text).map_err(|why| Error::Settings {
+        path: config_file.clone(),
+        why,
+    })?;
+    let in_toml = codex::in_toml(&hooks_text, &config);
+    // Codex keeps the trust of a hook by its place: what it keeps of ours goes with ours.
+    let mut states: Vec<String> = Vec::new();
+    if wish.remove || in_toml {
+        let places = shape.places(&hooks_text);
+        states.extend(
+            places
+                .iter()
+                .flat_map(|place| codex::keys(&hooks_file, place)),
+        );
+    }
+    if wish.remove || !in_toml {
+        let places = codex_toml::places(&config);
+        states.extend(
+            places
+                .iter()
+                .flat_map(|place| codex::keys(&config_file, place)),
+        );
+    }
+    let in_hooks = Edit::plan(
+        home,
+        "codex",
+        &hooks_file,
+        wish.remove || in_toml,
+        &|text| shape.with(text, &command),
+        &|text| shape.without(text),
+    )?;
+    let in_config = Edit::plan(
+        home,
+        "codex-config",
+        &config_file,
+        wish.remove || !in_toml,
+        &|text| {
+            codex_toml::without(text, &states).and_then(|text| codex_toml::with(&text, &command))
+        },
+        &|text| codex_toml::without(text, &states),
+    )?;
+    let mut notes = Vec::new();
+    let target = if in_toml { &in_config } else { &in_hooks };
+    let path = target.path.display().to_string();
+    if wish.remove {
+        let left = |edit: &Edit| {
+            let after = edit.after.as_deref().unwrap_or_default();
+            let text = String::from_utf8_lossy(after).into_owned();
+            edit.changes() && (text.contains("\"hooks\": []") || text.contains("hooks = []"))
+        };
+        if left(&in_hooks) || left(&in_config) {
+            notes.push(
+                "an empty group stays where ours was, so that the hooks behind it keep their places and \
+                 your trust"
+                    .to_owned(),
+            );
+        }
+    } else {
+        let after = target.after.as_deref().unwrap_or_default();
+        let after = files::text(&target.path, Some(after))?;
+        let file = if in_toml { &config_file } else { &hooks_file };
+        let places = if in_toml {
+            codex_toml::read(&after)
+                .map(|config| codex_toml::places(&config))
+                .unwrap_or_default()
+        } else {
+            shape.places(&after)
+        };
+        let trust = codex::trust(&config, file, &places, &command);
+        if let Some(note) = trust_note(&trust) {
+            notes.push(note.to_owned());
+        }
+        if !in_toml && codex_toml::has_others(&config) {
+            notes.push(format!(
+                "hooks stand in {} and in {}; Codex reads both, and says so at each start",
+                hooks_file.display(),
+                config_file.display()
+            ));
+        }
+    }
+    Ok(Plan {
+        already: stands(target, wish),
+        done: if wish.remove {
+            format!("Our hooks are out of {path}.")
+        } else {
+            format!(
+                "Our hooks are in {path}. A session that runs now takes them at its next start.\n\
+                 Take them out with: aiworklab setup codex --remove"
+            )
+        },
+        edits: vec![in_hooks, in_config],
+        notes,
+    })
+}
+
+/// What the person has to do so that Codex runs our hooks.
+fn trust_note(trust: &[codex::Trust]) -> Option<&'static str> {
+    use codex::Trust::{Given, Missing, Off, Stale};
+    match trust.iter().max()? {
+        Given => None,
+        Off => Some(
+            "you switched hooks of ours off in Codex; switch them on in a session of codex with /hooks",
+        ),
+        Stale => Some(
+            "the hooks have changed, and Codex runs them only when you trust them again: start codex, \
+             type /hooks, look at them and trust them",
+        ),
+        Missing => Some(
+            "Codex runs a new hook only when you trust it, and only you can do that: start codex, type /hooks, \
+             look at the ones of aiworklab and trust them",
+        ),
+    }
+}
+
+fn plan_opencode(world: &dyn World, program: &Path, wish: Wish<'_>) -> Result<Plan> {
+    let folder = opencode::folder(world)?;
+    let [usual, other] = opencode::files(&folder);
+    let (in_usual, in_other) = (opencode::is_ours(&usual)?, opencode::is_ours(&other)?);
+    let target = if in_other && !in_usual {
+        &other
+    } else {
+        &usual
+    };
+    let mut plan = Plan {
+        already: if wish.remove {
+            format!("{} holds no file of ours", folder.display())
+        } else {
+            format!("{} is our plugin already", target.display())
+        },
+        done: if wish.remove {
+            "Our plugin is gone.".to_owned()
+        } else {
+            format!(
+                "Our plugin is {}. A session that runs now takes it at its next start.\n\
+                 Take it out with: aiworklab setup opencode --remove",
+                target.display()
+            )
+        },
+        ..Plan::default()
+    };
+    let ours = [(&usual, in_usual), (&other, in_other)];
+    if wish.remove {
+        for (path, _) in ours.into_iter().filter(|(_, ours)| *ours) {
+            plan.edits.push(Edit::own(Some("opencode"), path, None)?);
+        }
+        return Ok(plan);
+    }
+    if files::read(target)?.is_some() && !opencode::is_ours(target)? {
+        return Err(error::Problem::Foreign {
+            path: target.clone(),
+        }
+        .into());
+    }
+    let text = opencode::plugin(program).into_bytes();
+    plan.edits
+        .push(Edit::own(Some("opencode"), target, Some(text))?);
+    if in_usual && in_other {
+        // Both would be loaded, and each event would be told twice.
+        plan.edits.push(Edit::own(None, &other, None)?);
+    }
+    plan.notes.push(opencode::SIDE_EFFECT.to_owned());
+    Ok(plan)
+}
+
+fn plan_t3code(world: &dyn World, home: &Home, wish: Wish<'_>) -> Result<Plan> {
+    let folder = t3code::folder(world, wish.base_dir)?;
+    let edit = t3code::edit(home, &folder, wish.remove)?;
+    let mut notes = Vec::new();
+    if !wish.remove {
+        notes.push(
+            "T3 Code starts your own Claude Code, Codex and OpenCode: set up those that you use with it, too".to_owned(),
+        );
+        if !t3code::databases(&folder).iter().any(|path| path.is_file()) {
+            notes.push(format!(
+                "there is no database of T3 Code in {} yet; the agent looks again by itself. If T3 Code keeps it \
+                 elsewhere: aiworklab setup t3code --base-dir FOLDER",
+                folder.display()
+            ));
+        }
+    }
+    Ok(Plan {
+        already: if wish.remove {
+            "T3 Code's folder was not written down".to_owned()
+        } else {
+            format!("{} is read along with already", folder.display())
+        },
+        done: if wish.remove {
+            "T3 Code's folder is forgotten.".to_owned()
+        } else {
+            format!(
+                "The agent reads along with T3 Code's database in {}; no file of T3 Code was changed.\n\
+                 Forget it with: aiworklab setup t3code --remove",
+                folder.display()
+            )
+        },
+        edits: vec![edit],
+        notes,
+    })
+}
+
+fn stands(edit: &Edit, wish: Wish<'_>) -> String {
+    let what = if wish.remove {
+        "holds nothing of ours"
+    } else {
+        "calls our hook already"
+    };
+    format!("{} {what}", edit.path.display())
+}
+
+/// What was found on this machine, in one line.
+pub fn found_line(harness: Harness, found: &Found) -> String {
+    let name = harness.title();
+    let version = found
+        .version
+        .as_ref()
+        .map(|v| format!(" {v}"))
+        .unwrap_or_default();
+    match (&found.program, &found.folder) {
+        (Some(program), _) => format!("{name}{version}: {}", program.display()),
+        (None, Some(folder)) => format!(
+            "{name}: settings in {}, no program on the PATH",
+            folder.display()
+        ),
+        (None, None) => format!("{name}: not found"),
+    }
+}
+
+/// A harness's folder: as the environment says, else under the person's home.
+fn folder(world: &dyn World, variable: &str, under_home: &str) -> Option<PathBuf> {
+    let home = || {
+        world
+            .env("HOME")
+            .map(|home| PathBuf::from(home).join(under_home))
+    };
+    world.env(variable).map(PathBuf::from).or_else(home)
+}
+
+/// `here` and the folders above it, up to where a repository begins.
+fn up_from(here: Option<&Path>) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for folder in here.into_iter().flat_map(Path::ancestors).take(32) {
+        folders.push(folder.to_owned());
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    folders
+}
+
+/// Asks a question that is answered with yes or no; anything but a yes is a no.
+///
+/// # Errors
+/// [`Error::Output`] and [`Error::Terminal`].
+pub fn agreed(out: &mut dyn Write, question: &str, answers: &mut dyn BufRead) -> Result<bool> {
+    write!(out, "\n{question} [y/N] ")
+        .and_then(|()| out.flush())
+        .map_err(|source| Error::Output { source })?;
+    let mut line = String::new();
+    answers
+        .read_line(&mut line)
+        .map_err(|source| Error::Terminal { source })?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
 }

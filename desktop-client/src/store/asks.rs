@@ -200,7 +200,21 @@ impl Txn<'_> {
                 ],
             )
             .doing(DOING)?;
-        Ok(self.inner.last_insert_rowid())
+        let id = self.inner.last_insert_rowid();
+        if ask.item.provenance.own.is_some() {
+            self.own_asked(id, &item)?;
+        }
+        Ok(id)
+    }
+
+    /// The check of this number.
+    pub fn ask(&self, id: i64) -> Result<Option<Ask>> {
+        self.inner
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM ask WHERE id = ?1"))
+            .and_then(|mut s| s.query_row([id], raw).optional())
+            .doing(DOING)?
+            .map(Raw::whole)
+            .transpose()
     }
 
     /// The check that waits, the oldest first.

@@ -95,6 +95,11 @@ impl Txn<'_> {
         Ok(now)
     }
 
+    /// When this graph began, if that was noted.
+    pub fn began_at(&self) -> Result<Option<i64>> {
+        self.fact("began")
+    }
+
     /// Whether anything is asked unasked, and when the engineer last turned that on, in seconds.
     pub fn asking(&self) -> Result<(bool, Option<i64>)> {
         Ok((
@@ -113,16 +118,14 @@ impl Txn<'_> {
     }
 
     /// The key under which this device hashes what must not be guessed back.
+    ///
+    /// # Errors
+    /// Those of the place where keys lie.
     pub fn hash_key(&self, world: &dyn World) -> Result<Zeroizing<Vec<u8>>> {
-        if let Some(key) = self.fact::<Vec<u8>>("hash_key")? {
-            return Ok(Zeroizing::new(key));
+        match self.fact::<Vec<u8>>(super::HASH_KEY)? {
+            Some(key) => Ok(Zeroizing::new(key)),
+            None => self.secret.get(world),
         }
-        let mut key = Zeroizing::new(vec![0; 32]);
-        if !world.fill(&mut key) {
-            return Err(Error::NoRandomness);
-        }
-        self.set_fact("hash_key", key.as_slice())?;
-        Ok(key)
     }
 
     /// The enrolment, if there is one.
@@ -143,6 +146,11 @@ impl Txn<'_> {
     /// Sets it.
     pub fn set_contact(&self, contact: &Contact) -> Result<()> {
         self.set_shape("contact", contact)
+    }
+
+    /// Forgets it: another appliance will be met.
+    pub fn drop_contact(&self) -> Result<()> {
+        self.drop_fact("contact")
     }
 
     /// Counts something that could not be used.

@@ -22,6 +22,10 @@ const MOMENTS_KEPT_S: i64 = 2 * DAY;
 
 /// Moments in which something ended: what is decided then is kept.
 const ENDS: [&str; 4] = ["day-start", "commit", "turn-ended", "turn-interrupted"];
+/// The fact that tells how far this machine's clock was when it was looked at last.
+const CLOCK: &str = "clock";
+/// By how many seconds a clock may be set back, or a row be ahead of it, without being followed.
+const STEP_S: i64 = 120;
 /// The fact that tells up to which moment decisions were kept.
 const DECIDED: &str = "decided_until";
 
@@ -239,8 +243,43 @@ impl Txn<'_> {
             .doing(DOING)
     }
 
+    /// Lets what is dated by this machine's clock keep its age when that clock is set back: else a line
+    /// written while it was a year ahead would stay for a year, and a pause would not end.
+    fn follow_clock(&self, now: i64) -> Result<()> {
+        let last: Option<i64> = self.fact(CLOCK)?;
+        let back = last.map_or(0, |last| last.saturating_sub(now));
+        for table in ["mention", "act", "moment", "decision"] {
+            if back > STEP_S {
+                self.inner
+                    .execute(&format!("UPDATE {table} SET at = at - ?1"), [back])
+                    .doing(DOING)?;
+            }
+            self.inner
+                .execute(
+                    &format!("UPDATE {table} SET at = ?1 WHERE at > ?2"),
+                    [now, now.saturating_add(STEP_S)],
+                )
+                .doing(DOING)?;
+        }
+        if back > STEP_S {
+            self.inner
+                .execute(
+                    "UPDATE fact SET value = value - ?1 WHERE name IN ('began', 'asking_on_at', 'paused_until')
+                     AND typeof(value) = 'integer'",
+                    [back],
+                )
+                .doing(DOING)?;
+        }
+        // Small steps are not followed; they add up to nothing, for the mark does not go back with them.
+        if back > STEP_S || last.is_none_or(|last| last < now) {
+            self.set_fact(CLOCK, now)?;
+        }
+        Ok(())
+    }
+
     /// Deletes what is kept for a time only.
     pub fn forget_old(&self, now: i64) -> Result<()> {
+        self.follow_clock(now)?;
         for (sql, kept) in [
             ("DELETE FROM mention WHERE at < ?1", MENTIONS_KEPT_S),
             ("DELETE FROM act WHERE at < ?1", ACTS_KEPT_S),

@@ -17,6 +17,13 @@ fn stream(n: u8) -> StreamId {
     StreamId::new([n; 16])
 }
 
+/// A folder whose store can be read by other programs.
+fn plain(folder: &tempfile::TempDir) -> Home {
+    let home = Home::at(folder.path().join("home"));
+    protect::set(&home, protect::Mode::Off).unwrap();
+    home
+}
+
 fn see<L: Local>(rows: &mut L, at: i64, concept: &str) -> Result<(), L::Error> {
     let what = (slug(concept), Observation::Seen);
     client::record(rows, at, || stream(7), what, (State::Unknown, State::Seen))
@@ -25,7 +32,7 @@ fn see<L: Local>(rows: &mut L, at: i64, concept: &str) -> Result<(), L::Error> {
 #[test]
 fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path().join("home"));
+    let home = plain(&folder);
     drop(Store::open(&Still::at(0), &home).unwrap());
     let raw = Connection::open(home.database()).unwrap();
     raw.pragma_update(None, "user_version", 99).unwrap();
@@ -40,8 +47,7 @@ fn a_store_of_a_newer_program_is_refused_and_left_as_it_is() {
 #[test]
 fn a_store_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path().join("home"));
-    home.ensure().unwrap();
+    let home = plain(&folder);
     let item = kernel::items::assemble(
         kernel::catalogue::Catalogue::builtin(),
         &slug("git-rebase"),
@@ -67,8 +73,7 @@ fn a_store_of_the_first_version_is_brought_up_to_date_with_what_it_holds() {
 #[test]
 fn a_store_of_the_second_version_keeps_every_row_and_learns_what_is_new() {
     let folder = tempfile::tempdir().unwrap();
-    let home = Home::at(folder.path().join("home"));
-    home.ensure().unwrap();
+    let home = plain(&folder);
     let catalogue = kernel::catalogue::Catalogue::builtin();
     let item = kernel::items::assemble(catalogue, &slug("git-rebase"), 1).unwrap();
     let raw = Connection::open(home.database()).unwrap();
@@ -203,12 +208,10 @@ fn the_folder_and_every_file_in_it_are_the_engineers_alone() {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
-    assert!(
-        files.len() >= 2,
-        "the log is beside the database: {files:?}"
-    );
+    assert!(files.len() >= 4, "store, lock, mark, keys: {files:?}");
     for file in files {
-        assert_eq!(mode(&file), 0o600, "{}", file.display());
+        let expected = if file.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&file), expected, "{}", file.display());
     }
 }
 
@@ -340,6 +343,75 @@ fn the_engineers_lines_are_gone_after_seven_days() {
 }
 
 #[test]
+fn lines_live_for_seven_days_whatever_the_clock_does() {
+    let concept = slug("abc");
+    let day = |n: i64| 1000 * DAY + n * DAY;
+    let mention = |at, line| NewMention {
+        at,
+        concept: &concept,
+        detector: "d",
+        strong: true,
+        diff: &[1; 32],
+        file: "a.py",
+        line,
+        row: None,
+        confidence: 80,
+        within: None,
+    };
+    let lines = |store: &mut Store| {
+        let met = store.read(|txn| txn.met_all(&concept)).unwrap();
+        met.into_iter().map(|met| met.line).collect::<Vec<_>>()
+    };
+    let pass = |store: &mut Store, now| store.write(|txn| txn.forget_old(now)).unwrap();
+    // A year back, and right again: what was written keeps its age meanwhile, and no line outlives its week.
+    let mut store = Store::in_memory();
+    store
+        .write(|txn| txn.add_mention(&mention(day(0), "before")))
+        .unwrap();
+    pass(&mut store, day(3));
+    let wrong = day(3) - 365 * DAY;
+    pass(&mut store, wrong);
+    store
+        .write(|txn| txn.add_mention(&mention(wrong, "meanwhile")))
+        .unwrap();
+    pass(&mut store, wrong + 3 * DAY);
+    assert_eq!(lines(&mut store), ["meanwhile", "before"]);
+    pass(&mut store, wrong + 4 * DAY + 1);
+    assert_eq!(
+        lines(&mut store),
+        ["meanwhile"],
+        "seven days by the clocks that there were"
+    );
+    pass(&mut store, day(8));
+    assert!(lines(&mut store).is_empty());
+    // A year ahead, and right again: a line of the wrong year does not stay for a year.
+    let mut store = Store::in_memory();
+    pass(&mut store, day(0));
+    let wrong = day(0) + 365 * DAY;
+    pass(&mut store, wrong);
+    store
+        .write(|txn| txn.add_mention(&mention(wrong, "ahead")))
+        .unwrap();
+    store
+        .write(|txn| txn.add_moment(wrong, &[1], "commit"))
+        .unwrap();
+    pass(&mut store, wrong + 3600);
+    pass(&mut store, day(1));
+    assert_eq!(lines(&mut store), ["ahead"]);
+    let moments = store.read(|txn| txn.moments(0)).unwrap();
+    assert_eq!(moments[0].at, day(1) - 3600, "as old as it is");
+    pass(&mut store, day(8));
+    assert!(lines(&mut store).is_empty());
+    // What is dated ahead of a clock that never stood there, by whatever mistake, begins its week now.
+    store
+        .write(|txn| txn.add_mention(&mention(day(5000), "from nowhere")))
+        .unwrap();
+    pass(&mut store, day(9));
+    pass(&mut store, day(16) + 1);
+    assert!(lines(&mut store).is_empty());
+}
+
+#[test]
 fn a_streams_hour_never_goes_back_and_follows_the_learnt_offset() {
     let mut store = Store::in_memory();
     store.write(|txn| see(txn, 10 * DAY, "abc")).unwrap();
@@ -398,4 +470,51 @@ fn a_retract_is_obeyed_by_the_engineers_lines_too() {
         "met after the hour"
     );
     assert!(store.read(|txn| txn.met(&def)).unwrap().is_none());
+}
+
+#[test]
+fn an_export_holds_every_row_of_every_table_and_no_key() {
+    let mut store = Store::in_memory();
+    let concept = slug("abc");
+    store
+        .write(|txn| {
+            see(txn, DAY, "abc")?;
+            txn.set_fact(HASH_KEY, vec![0xa7_u8; 32])?;
+            txn.count("torn", 2)?;
+            txn.add_mention(&NewMention {
+                at: DAY,
+                concept: &concept,
+                detector: "d",
+                strong: true,
+                diff: &[1; 32],
+                file: "a.py",
+                line: "the engineer's own line",
+                row: None,
+                confidence: 80,
+                within: None,
+            })
+        })
+        .unwrap();
+    let (tables, counts) = store
+        .read(|txn| Ok((txn.export()?, txn.row_counts()?)))
+        .unwrap();
+    for (table, n) in &counts {
+        let left_out = LEFT_OUT.iter().any(|(name, _)| name == table);
+        // The one fact that is left out is the key.
+        let held = tables.get(table).map(|rows| rows.len() as u64);
+        let key = u64::from(table == "fact");
+        assert_eq!(held, (!left_out).then(|| n - key), "{table}");
+    }
+    assert!(counts.len() >= 17, "{counts:?}");
+    assert!(tables["delta"][0]["body"].is_object(), "JSON as JSON");
+    assert_eq!(tables["mention"][0]["line"], "the engineer's own line");
+    let text = serde_json::to_string(&tables).unwrap();
+    assert!(!text.contains("a7a7a7a7"), "no secret");
+    let page = include_str!("../../../airgap-docs/src/export.md");
+    for table in counts.keys() {
+        assert!(
+            page.contains(&format!("| `{table}` |")),
+            "export.md says nothing of {table}"
+        );
+    }
 }

@@ -47,6 +47,12 @@ fn what_a_shell_was_given_is_taken_out() {
 
 /// Feeds a payload to each adapter, whole and as if it were cut, and checks what must always hold.
 fn survives(payload: &[u8]) {
+    for harness in [Harness::ClaudeCode, Harness::Codex] {
+        let mut transcript = Transcript::new(harness, "s").expect("it writes one");
+        for _ in 0..2 {
+            let _ = transcript.line(payload, 0);
+        }
+    }
     let mut reader = Reader::default();
     for harness in Harness::ALL {
         for cut in [false, true] {

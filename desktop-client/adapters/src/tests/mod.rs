@@ -2,6 +2,7 @@
 
 mod bounds;
 mod recordings;
+mod transcripts;
 
 use super::*;
 
