@@ -181,7 +181,7 @@ impl Laptop {
         let home = self.home();
         Keys {
             chain: home.join("device.pem"),
-            key: home.join("device.key"),
+            key: home.join("keys/device-key"),
         }
     }
 

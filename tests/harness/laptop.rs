@@ -113,16 +113,30 @@ impl Laptop {
     /// If no code is shown.
     #[must_use]
     pub fn begin_enrolment_at(&self, people: &str, appliance: &Appliance, name: &str) -> Enrolling {
-        let fingerprint = appliance.fingerprint();
-        let args = [
+        self.begin_enrolment_with(people, &appliance.fingerprint(), name, &[])
+    }
+
+    /// The same, at whatever answers there, with `more` behind the line.
+    ///
+    /// # Panics
+    /// If no code is shown.
+    #[must_use]
+    pub fn begin_enrolment_with(
+        &self,
+        people: &str,
+        fingerprint: &str,
+        name: &str,
+        more: &[&str],
+    ) -> Enrolling {
+        let line = [
             "enrol",
             people,
             "--ca-fingerprint",
-            &fingerprint,
+            fingerprint,
             "--name",
             name,
         ];
-        let mut command = command(Program::Client, args);
+        let mut command = command(Program::Client, [&line, more].concat());
         command
             .env("AIWORKLAB_HOME", self.home())
             .env("HOME", self.home.path());

@@ -10,6 +10,7 @@ mod device;
 mod laptop;
 mod program;
 mod provider;
+mod recorded;
 mod store;
 
 pub use appliance::{Appliance, Serve};
@@ -18,6 +19,7 @@ pub use device::{Device, Keys, Wire};
 pub use laptop::{Enrolling, Laptop};
 pub use program::{Output, Program, capture, models, program, repository, run};
 pub use provider::Provider;
+pub use recorded::{Recorded, recorded_payloads};
 pub use store::{until, until_computed};
 
 /// Runs a future to its end; the tests themselves are plain functions.

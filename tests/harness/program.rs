@@ -14,6 +14,8 @@ pub enum Program {
     Appliance,
     /// `aiworklab`.
     Client,
+    /// `aiworklab-model`.
+    ClientModel,
 }
 
 /// Where a program was built: beside this test.
@@ -25,6 +27,7 @@ pub fn program(which: Program) -> PathBuf {
     let name = match which {
         Program::Appliance => "aiworklab-appliance",
         Program::Client => "aiworklab",
+        Program::ClientModel => "aiworklab-model",
     };
     let here = std::env::current_exe().expect("a test knows its own path");
     let path = here
@@ -163,6 +166,8 @@ pub(crate) fn command(
         .args(args)
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
-        .env("TZ", "UTC");
+        .env("TZ", "UTC")
+        // No keychain: who tests is asked for no password of theirs.
+        .env("AIWORKLAB_KEYS", "file");
     command
 }

@@ -11,7 +11,12 @@ use std::process::Command;
 use tempfile::TempDir;
 
 /// Sends people through a story; what was seen, and what was found wrong.
-fn drive(story: &str, base: &str, roots: &[PathBuf], more: &Value) -> (Value, Vec<String>) {
+pub(crate) fn drive(
+    story: &str,
+    base: &str,
+    roots: &[PathBuf],
+    more: &Value,
+) -> (Value, Vec<String>) {
     let folder = repository().join("tests/peers/browser");
     assert!(
         folder.join("node_modules/playwright-core").is_dir(),

@@ -24,6 +24,11 @@ const UNAUDITED: &[(&str, &str, &str)] = &[
     ),
     (
         "POST",
+        "/v1/devices/here",
+        "kept in memory and written hourly with the days on which devices were seen; a row for each would name who works when",
+    ),
+    (
+        "POST",
         "/v1/enrol/start",
         "a stranger's wish: a row that waits, and what comes of it is audited",
     ),
@@ -201,7 +206,7 @@ fn is_refused(page: &Page) -> bool {
 fn trespassers(house: &mut House, route: &Route) -> Vec<String> {
     let path = house.path(route);
     let mut lesser: Vec<(&str, Option<&mut Browser>)> = match route.auth {
-        Auth::Open | Auth::Program | Auth::Device => Vec::new(),
+        Auth::Open | Auth::Program | Auth::Device | Auth::DeviceLate => Vec::new(),
         Auth::Member => vec![("nobody", None)],
         Auth::MemberFresh => vec![
             ("nobody", None),
@@ -242,7 +247,9 @@ fn trespassers(house: &mut House, route: &Route) -> Vec<String> {
 
 /// Forms that came from another site, or without the session's token, and were taken.
 fn forgeries(house: &mut House, route: &Route) -> Vec<String> {
-    if route.method == "GET" || matches!(route.auth, Auth::Program | Auth::Device) {
+    if route.method == "GET"
+        || matches!(route.auth, Auth::Program | Auth::Device | Auth::DeviceLate)
+    {
         return Vec::new();
     }
     let path = house.path(route);
@@ -363,7 +370,8 @@ fn devices_routes_are_for_devices_that_were_not_revoked() {
     let nobody = Device::new(&house.appliance.root(), &house.appliance.devices(), None);
     let revoked = house.revoked.device(&house.appliance);
     let cookie = house.admin.cookies();
-    for route in ROUTES.iter().filter(|route| route.auth == Auth::Device) {
+    let devices = |route: &&Route| matches!(route.auth, Auth::Device | Auth::DeviceLate);
+    for route in ROUTES.iter().filter(devices) {
         let (method, path) = (route.method, house.path(route));
         let body = if method == "POST" { PULL } else { "" };
         assert_eq!(

@@ -44,6 +44,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "platform",
             "dashboard-web",
             "local-model",
+            // Its second program alone, `aiworklab-model`.
+            "model-engine",
             "sentences",
         ],
     ),

@@ -7,7 +7,7 @@
 //! shows that the search sees.
 
 mod assign;
-mod clock;
+pub mod clock;
 mod fields;
 mod forms;
 mod guess;

@@ -74,7 +74,8 @@ fn a_hook_without_a_home_or_a_disk_is_silent_and_succeeds() {
         command
             .args(["hook", "claude-code"])
             .env_clear()
-            .env("AIWORKLAB_HOME", &home);
+            .env("AIWORKLAB_HOME", &home)
+            .env("AIWORKLAB_KEYS", "file");
         let output = run(&mut command, payload);
         assert_eq!(
             (output.status, output.stdout, output.stderr),
@@ -91,7 +92,9 @@ fn a_hook_without_a_home_or_a_disk_is_silent_and_succeeds() {
         .arg(program(Program::Client))
         .env_clear()
         .env("PATH", "/usr/bin:/bin");
-    command.env("AIWORKLAB_HOME", &home);
+    command
+        .env("AIWORKLAB_HOME", &home)
+        .env("AIWORKLAB_KEYS", "file");
     let large = format!(
         r#"{{"hook_event_name":"Stop","session_id":"{}"}}"#,
         "s".repeat(100_000)
@@ -105,7 +108,8 @@ fn a_hook_without_a_home_or_a_disk_is_silent_and_succeeds() {
     agent
         .args(["agent", "--once"])
         .env_clear()
-        .env("AIWORKLAB_HOME", &home);
+        .env("AIWORKLAB_HOME", &home)
+        .env("AIWORKLAB_KEYS", "file");
     let read = run(&mut agent, b"");
     assert_eq!(read.status, 0, "what was torn is passed over: {read:?}");
 }
@@ -117,7 +121,8 @@ fn a_hook_whose_input_never_ends_lets_the_harness_go() {
     command
         .args(["hook", "claude-code"])
         .env_clear()
-        .env("AIWORKLAB_HOME", laptop.home());
+        .env("AIWORKLAB_HOME", laptop.home())
+        .env("AIWORKLAB_KEYS", "file");
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -160,7 +165,9 @@ fn a_hook_takes_a_hundred_megabytes_in_little_memory_and_keeps_one() {
         .arg(program(Program::Client))
         .env_clear()
         .env("PATH", "/usr/bin:/bin");
-    command.env("AIWORKLAB_HOME", laptop.home());
+    command
+        .env("AIWORKLAB_HOME", laptop.home())
+        .env("AIWORKLAB_KEYS", "file");
     let output = run(&mut command, &payload);
     assert_eq!(
         (output.status, output.stdout, output.stderr),

@@ -69,7 +69,10 @@ fn a_wrong_fingerprint_at_enrolment_sends_nothing_and_shows_both() {
     for part in ["C011", &wrong, &appliance.fingerprint(), "Nothing was sent"] {
         assert!(told.contains(part), "does not say {part}: {told}");
     }
-    assert!(!laptop.home().join("device.key").exists(), "no key is left");
+    assert!(
+        !laptop.home().join("keys/device-key").exists(),
+        "no key is left"
+    );
     assert!(
         !appliance.log().contains("/v1/enrol/start"),
         "it was asked all the same"

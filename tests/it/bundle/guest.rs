@@ -182,7 +182,11 @@ fn broken_programs(workshop: &Workshop) -> PathBuf {
     let folder = workshop.path("broken-programs");
     fs::create_dir_all(&folder).expect("a folder can be made");
     fs::copy("/bin/false", folder.join("aiworklab-appliance")).expect("it can be copied");
-    fs::copy(program(Program::Client), folder.join("aiworklab")).expect("it can be copied");
+    for which in [Program::Client, Program::ClientModel] {
+        let from = program(which);
+        let name = from.file_name().expect("a program has a name");
+        fs::copy(&from, folder.join(name)).expect("it can be copied");
+    }
     folder
 }
 

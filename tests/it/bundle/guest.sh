@@ -82,7 +82,7 @@ jar=/tmp/jar
 web() { curl -fsS --cacert /root.pem -b $jar -c $jar -H "Origin: $url" "$@"; }
 web "$link" >/dev/null 2>>$R/web.err
 web -o /dev/null --data "csrf=" "$link" 2>>$R/web.err
-export AIWORKLAB_HOME=/engineer
+export AIWORKLAB_HOME=/engineer AIWORKLAB_KEYS=file
 client=/opt/aiworklab/current/aiworklab
 $client enrol $url --ca-fingerprint "$fingerprint" --name bare-laptop >$R/enrol.out 2>$R/enrol.err &
 enrolling=$!

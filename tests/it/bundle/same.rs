@@ -94,6 +94,7 @@ fn a_bundle_has_all_its_parts_and_minisign_and_sha256sum_agree_with_it() {
     for name in [
         "aiworklab-appliance",
         "aiworklab",
+        "aiworklab-model",
         "install",
         "uninstall",
         "manifest.json",

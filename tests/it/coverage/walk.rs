@@ -189,12 +189,35 @@ fn devices(house: &mut House, walk: &mut Walk) {
         .json("PUT", "/v1/me/aggregate", r#"{"choice":"out"}"#)
         .expect(200);
     walk.left("PUT", "/v1/me/aggregate", "graph.aggregate");
+    let here = format!(r#"{{"v":1,"instance":"{}"}}"#, "5".repeat(32));
+    let heard = device.json("POST", "/v1/devices/here", here).expect(200);
+    assert!(heard.body.contains(r#""shared":false"#), "{}", heard.body);
+    walk.read("POST", "/v1/devices/here");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let csr = rcgen::CertificateParams::default()
+        .serialize_request(&key)
+        .and_then(|request| request.pem())
+        .expect("a request");
+    let wish = serde_json::json!({ "v": 1, "csr": csr }).to_string();
+    let renewed = device.json("POST", "/v1/devices/renew", wish).expect(200);
+    assert!(
+        renewed.body.contains("BEGIN CERTIFICATE"),
+        "{}",
+        renewed.body
+    );
+    walk.left("POST", "/v1/devices/renew", "device.renew");
     let export = device.json("GET", "/v1/me/export", "").expect(200);
     assert!(export.body.contains("pg-advisory-locks"), "{}", export.body);
     walk.left("GET", "/v1/me/export", "graph.export");
 
     let listed = house.admin.get("/admin/devices").expect(200);
     let id = id_behind(&listed, "bobs-second", "/admin/devices/");
+    let path = format!("/me/devices/{id}/shared");
+    let asked = house.member.get(&path).expect(200);
+    walk.read("GET", "/me/devices/{id}/shared");
+    assert_eq!(house.admin.get(&path).status, 404);
+    let _ = house.member.submit(&asked, &path, &[]).expect(303);
+    walk.left("POST", "/me/devices/{id}/shared", "device.keep-shared");
     let path = format!("/me/devices/{id}/revoke");
     let asked = house.member.get(&path).expect(200);
     walk.read("GET", "/me/devices/{id}/revoke");

@@ -251,6 +251,7 @@ impl World {
             .env("TZ", "UTC")
             .env("HOME", self.laptop.folder())
             .env("AIWORKLAB_HOME", self.laptop.home())
+            .env("AIWORKLAB_KEYS", "file")
             .env("AIWORKLAB_DATA_DIR", self.data())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -14,6 +14,8 @@ use harness::{Appliance, Laptop, Serve, capture};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
 
 /// Harness and file of each recording of what a hook or a plugin was given.
 const RECORDINGS: [(&str, &str); 17] = [
@@ -34,6 +36,12 @@ const RECORDINGS: [(&str, &str); 17] = [
     ("opencode", "opencode/global-event-samples.jsonl"),
     ("t3code", "t3code/orchestration_events.jsonl"),
     ("t3code", "t3code/constructed-samples.jsonl"),
+];
+/// Harness and file of each recording of what a harness itself wrote.
+const TRANSCRIPTS: [(&str, &str); 3] = [
+    ("claude-code", "claude-code/transcript.jsonl"),
+    ("claude-code", "claude-code-payments/transcript.jsonl"),
+    ("codex", "codex/rollout.jsonl"),
 ];
 /// Names under which a recording keeps the payload.
 const PAYLOADS: [&str; 5] = ["payload", "json", "data", "input", "event"];
@@ -135,6 +143,39 @@ fn searched(search: &Search, field: &Field, place: &str, bytes: &[u8]) {
     assert!(found.is_empty(), "{place} holds {found:?}");
 }
 
+/// Writes each transcript into `folder`, planted and of today, and gives the events by which its session's hook
+/// names it and says that it is over.
+fn transcripts(field: &mut Field, folder: &Path) -> Vec<(&'static str, String)> {
+    let now = Command::new("date")
+        .args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])
+        .output();
+    let now = String::from_utf8(now.expect("date is there").stdout).expect("a date");
+    let mut events = Vec::new();
+    for (harness, file) in TRANSCRIPTS {
+        let recorded = std::fs::read_to_string(capture(file)).expect("the recording is there");
+        for shape_too in [false, true] {
+            let (mut session, mut text) = (Value::Null, String::new());
+            for line in recorded.lines() {
+                let mut line: Value = serde_json::from_str(line).expect("a recording is JSON");
+                line["timestamp"] = Value::from(now.trim());
+                field.plant(harness, "transcript", &mut line, shape_too);
+                for named in [&line["sessionId"], &line["payload"]["session_id"]] {
+                    if named.is_string() {
+                        session = named.clone();
+                    }
+                }
+                text.push_str(&format!("{line}\n"));
+            }
+            let path = folder.join(format!("{}.jsonl", events.len()));
+            std::fs::write(&path, text).expect("there is room");
+            let event = serde_json::json!({ "hook_event_name": "SessionEnd", "session_id": session,
+                "transcript_path": path });
+            events.push((harness, event.to_string()));
+        }
+    }
+    events
+}
+
 #[test]
 fn no_field_of_any_event_of_any_harness_leaves_the_machine() {
     let mut field = Field::default();
@@ -148,6 +189,8 @@ fn no_field_of_any_event_of_any_harness_leaves_the_machine() {
             }
         }
     }
+    let written = tempfile::tempdir().expect("a folder can be made");
+    let ended = transcripts(&mut field, written.path());
     let mut search = Search::default();
     for canary in field.canaries.keys() {
         search.text(canary, canary);
@@ -174,6 +217,19 @@ fn no_field_of_any_event_of_any_harness_leaves_the_machine() {
         }
         said.push(laptop.run(&["agent", "--once"]).ok().stdout);
     }
+    // Each by itself: the same session is there twice.
+    let mut from_transcripts = 0;
+    for (harness, event) in &ended {
+        let _ = laptop.run_with(&["hook", harness], event.as_bytes()).ok();
+        let read = laptop.run(&["agent", "--once", "--json"]).ok().stdout;
+        let report: Value = serde_json::from_str(&read).expect("JSON");
+        from_transcripts += report["from_transcripts"].as_u64().unwrap_or(0);
+        said.push(read);
+    }
+    assert!(
+        from_transcripts >= 6,
+        "{from_transcripts} acts out of transcripts"
+    );
     let graph = laptop.run(&["graph", "--json"]).ok().stdout;
     let met = graph.matches("\"concept\"").count();
     assert!(met >= 15, "the planted sessions meet concepts: {graph}");

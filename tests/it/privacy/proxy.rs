@@ -72,7 +72,7 @@ impl Proxy {
         let config = tls::devices(server.chain, server.key, authority.trusted());
         let chain = CertificateDer::pem_file_iter(laptop.join("device.pem")).expect("enrolled");
         let chain = chain.collect::<Result<_, _>>().expect("certificates");
-        let key = PrivateKeyDer::from_pem_file(laptop.join("device.key")).expect("a key");
+        let key = PrivateKeyDer::from_pem_file(laptop.join("keys/device-key")).expect("a key");
         let config = config.expect("the server's own");
         self.start(&config, client(&authority, Some((chain, key))), devices);
     }

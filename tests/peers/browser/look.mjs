@@ -49,12 +49,14 @@ export class Eyes {
 
   find(where, what) { this.findings.push(`${where}: ${what}`); }
 
-  // Somebody with a browser of their own: no cookie of anybody else.
-  async somebody() {
-    const context = await this.#browser.newContext({ baseURL: this.#job.base, javaScriptEnabled: false, viewport: WIDE,
+  // Somebody with a browser of their own: no cookie of anybody else. `script`: on the engineer's own machine, whose one
+  // page has a script; `refused`: a status that a part of it may be answered with.
+  async somebody({ script = false, refused = [] } = {}) {
+    const context = await this.#browser.newContext({ baseURL: this.#job.base, javaScriptEnabled: script, viewport: WIDE,
       colorScheme: 'light', locale: 'en-GB', timezoneId: 'UTC' });
     context.setDefaultTimeout(20000);
     const page = await context.newPage();
+    if (script) scripted.add(page);
     const cdp = await context.newCDPSession(page);
     await cdp.send('Audits.enable');
     const ours = (url) => new URL(url).origin === this.#job.base;
@@ -63,7 +65,8 @@ export class Eyes {
     });
     page.on('console', (line) => {
       // The status of a page itself is no complaint about it; that of what it loads is.
-      const own = line.location().url === page.url() && line.text().startsWith('Failed to load resource');
+      const failed = line.text().startsWith('Failed to load resource');
+      const own = failed && (line.location().url === page.url() || refused.some((status) => line.text().includes(`status of ${status} `)));
       if (ours(page.url()) && !own) this.find(page.url(), `the console says: ${line.text()}`);
     });
     page.on('pageerror', (error) => this.find(page.url(), `an error in a script: ${error.message}`));
@@ -79,7 +82,7 @@ export class Eyes {
     });
     page.on('response', (response) => {
       const part = !response.request().isNavigationRequest() && ours(response.url());
-      if (part && response.status() >= 400) this.find(page.url(), `${response.status()} for ${response.url()}`);
+      if (part && response.status() >= 400 && !refused.includes(response.status())) this.find(page.url(), `${response.status()} for ${response.url()}`);
     });
     return page;
   }
@@ -155,6 +158,9 @@ export class Eyes {
 // A page's words, spaces folded.
 const text = async (page) => (await page.locator('body').innerText()).replace(/\s+/g, ' ');
 
+// Pages whose script goes on running.
+const scripted = new WeakSet();
+
 // Evaluates in a world of its own, which the page's content policy does not reach. No page of ours has a script,
 // so that scripts may run for that long changes nothing for it.
 async function inside(page, expression) {
@@ -168,7 +174,7 @@ async function inside(page, expression) {
     if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
     return result.value;
   } finally {
-    await cdp.send('Emulation.setScriptExecutionDisabled', { value: true });
+    if (!scripted.has(page)) await cdp.send('Emulation.setScriptExecutionDisabled', { value: true });
     await cdp.detach();
   }
 }

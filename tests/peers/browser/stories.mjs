@@ -220,3 +220,52 @@ export async function slips(eyes, job) {
   await eyes.open(somebody, '/gone');
   await eyes.hear(somebody, 'Welcome');
 }
+
+// The check on the engineer's own machine: read and answered by keyboard alone, its key kept nowhere, and what is said
+// without a key, with one that is over, and without a script. `link`: the address of a check that waits.
+export async function check(eyes, job) {
+  const key = new URL(job.link).hash.slice(1);
+  const engineer = await eyes.somebody({ script: true });
+  await eyes.open(engineer, job.link);
+  await engineer.getByRole('button', { name: 'Answer', exact: true }).waitFor();
+  assert.equal(engineer.url(), `${job.base}/`, 'the key is out of the address bar');
+  const kept = await engineer.evaluate(() => JSON.stringify([history.state, { ...sessionStorage }, { ...localStorage }, document.documentElement.outerHTML]));
+  assert.ok(!kept.includes(key), 'the key is kept nowhere in the page');
+  await eyes.hear(engineer, job.file, 'forgotten after 7 days', 'only you', 'I am not sure', 'Later', 'Not interested');
+  assert.match(await engineer.title(), /^Check: /);
+  await eyes.look(engineer, 'check-asked');
+
+  // Enter without a choice answers nothing.
+  await engineer.getByRole('radio').first().focus();
+  await engineer.keyboard.press('Enter');
+  assert.equal(await engineer.getByRole('radio').count(), 4, 'nothing was chosen, nothing is answered');
+  await engineer.keyboard.press(job.choose);
+  assert.ok(await engineer.getByRole('radio').nth(Number(job.choose) - 1).isChecked(), 'a number chooses');
+  await eyes.look(engineer, 'check-chosen');
+  await engineer.keyboard.press('Enter');
+  await engineer.getByText('What it changes').waitFor();
+  await eyes.hear(engineer, 'Right', 'Your answer', 'Why it was asked', job.file, 'forgotten after 7 days', 'Next', 'Source', 'Made', 'Item');
+  assert.equal(await engineer.locator('.why').count(), 4, 'every option is explained');
+  assert.equal(await engineer.evaluate(() => document.activeElement.textContent.startsWith('Answered: ')), true, 'what has changed is read out');
+  await eyes.look(engineer, 'check-answered');
+}
+
+// What is said where there is no check to show. `link`: an address whose key is over or never was.
+export async function nocheck(eyes, job) {
+  const late = await eyes.somebody({ script: true, refused: [403] });
+  await eyes.open(late, `/#${'A'.repeat(43)}`);
+  await late.getByText('This address opens nothing any more.').waitFor();
+  await eyes.look(late, 'check-over');
+  await eyes.open(late, '/');
+  await late.reload();
+  await late.getByText('This page has no key.').waitFor();
+  await eyes.look(late, 'check-keyless');
+  const plain = await eyes.somebody();
+  await eyes.open(plain, job.link);
+  await eyes.hear(plain, 'needs JavaScript', 'aiworklab quiz');
+  await eyes.look(plain, 'check-scriptless');
+  const elsewhere = await eyes.somebody({ script: true, refused: [410] });
+  await eyes.open(elsewhere, job.link);
+  await elsewhere.getByText(job.says).waitFor();
+  await eyes.look(elsewhere, 'check-elsewhere');
+}
