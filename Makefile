@@ -3,11 +3,12 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/aiworklab
 SHELL := /bin/bash
 AREA ?= all
 
-.PHONY: help run test prove bench fuzz image fmt lint docs deps build bundle clean
+.PHONY: help run test check-platforms prove bench fuzz image fmt lint docs deps build bundle clean
 help:
 	@echo "make run            install what is missing, build, start the appliance with a sample organisation"
 	@echo "make run SAMPLE=0   the same with an empty store of your own beside it; HOST=name for all interfaces"
 	@echo "make test           everything that proves it ($(CARGO_TARGET_DIR))"
+	@echo "make check-platforms  the types of the code that Windows and macOS alone compile; nothing is linked or run"
 	@echo "make prove AREA=x   the long proofs of an area; writes airgap-docs/src/evidence.md"
 	@echo "make bench AREA=x   ratios against a named reference, in one run"
 	@echo "make fuzz           random inputs for what is read from others, a minute each; finds are replayed by make test"
@@ -24,6 +25,9 @@ run: deps
 test:
 	@.ci/deps build test
 	@.ci/test
+check-platforms:
+	@.ci/deps build platforms
+	@.ci/check-platforms
 bundle: deps
 	@.ci/bundle
 image: deps

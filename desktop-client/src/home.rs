@@ -20,7 +20,7 @@ use crate::error::{Error, Result};
 use crate::world::World;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The client's folder.
@@ -69,6 +69,24 @@ impl Home {
             path: self.0.clone(),
             source,
         })
+    }
+
+    /// Deletes what writes that were killed left in this folder: the temporaries of [`write_whole`] by
+    /// processes that run no more. One that is younger than an hour at `now`, in seconds, may be of a
+    /// process that cannot be seen from here, such as one in a container that shares the folder.
+    pub fn clear_leftovers(&self, now: i64) {
+        // Whatever cannot be read or deleted hinders nobody.
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() && name != "spool" && name != "models" => {
+                    for entry in fs::read_dir(entry.path()).into_iter().flatten().flatten() {
+                        clear_leftover(&entry, now);
+                    }
+                }
+                _ => clear_leftover(&entry, now),
+            }
+        }
     }
 
     /// The folder itself.
@@ -122,6 +140,32 @@ impl Home {
     }
 }
 
+/// What stands before the process id in a temporary's name.
+const TEMPORARY: &str = ".aiworklab-";
+/// How long a temporary is left alone, in seconds.
+const LEFT_ALONE_S: i64 = 3600;
+
+fn clear_leftover(entry: &fs::DirEntry, now: i64) {
+    let name = entry.file_name();
+    let Some((_, pid)) = name.to_str().and_then(|name| name.rsplit_once(TEMPORARY)) else {
+        return;
+    };
+    // Only what we write ourselves: a number as it is printed, and a file.
+    let Some(pid) = pid
+        .parse()
+        .ok()
+        .filter(|n: &i32| *n > 0 && n.to_string() == pid)
+        .and_then(rustix::process::Pid::from_raw)
+    else {
+        return;
+    };
+    let Ok(about) = entry.metadata() else { return };
+    let gone = rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH);
+    if about.is_file() && gone && about.mtime() < now.saturating_sub(LEFT_ALONE_S) {
+        let _ = fs::remove_file(entry.path());
+    }
+}
+
 /// Makes `path` with mode 0700, parents too, and takes rights of others away from it.
 pub fn private_dir(path: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)?;
@@ -139,7 +183,7 @@ pub fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> std::io::Result<()> 
         .file_name()
         .ok_or(std::io::ErrorKind::InvalidInput)?
         .to_owned();
-    name.push(format!(".aiworklab-{}", std::process::id()));
+    name.push(format!("{TEMPORARY}{}", std::process::id()));
     let temporary = folder.join(name);
     let written = (|| {
         let mut file = OpenOptions::new()
@@ -192,5 +236,49 @@ mod tests {
             0o600
         );
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    #[test]
+    fn what_a_killed_write_left_is_cleared_away_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        for name in ["keys", "spool"] {
+            fs::create_dir(home.path().join(name)).unwrap();
+        }
+        // A process that has ended and was waited for.
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let dead = child.id();
+        child.wait().unwrap();
+        let alive = std::process::id();
+        let names = [
+            (format!("settings.toml.aiworklab-{dead}"), false),
+            (format!("keys/device-key.aiworklab-{dead}"), false),
+            (format!("settings.toml.aiworklab-{alive}"), true),
+            (format!("spool/a.aiworklab-{dead}"), true),
+            (format!("a.aiworklab-0{dead}"), true),
+            ("a.aiworklab-x".to_owned(), true),
+            ("a.aiworklab--1".to_owned(), true),
+            ("a.aiworklab-0".to_owned(), true),
+            (format!("notes-{dead}"), true),
+            ("settings.toml".to_owned(), true),
+        ];
+        for (name, _) in &names {
+            fs::write(home.path().join(name), b"x").unwrap();
+        }
+        fs::create_dir(home.path().join(format!("d.aiworklab-{dead}"))).unwrap();
+        let written = fs::metadata(home.path().join("settings.toml"))
+            .unwrap()
+            .mtime();
+        home.clear_leftovers(written + LEFT_ALONE_S);
+        assert!(
+            names
+                .iter()
+                .all(|(name, _)| home.path().join(name).exists()),
+            "none is old enough"
+        );
+        home.clear_leftovers(written + LEFT_ALONE_S + 5);
+        for (name, stays) in &names {
+            assert_eq!(home.path().join(name).exists(), *stays, "{name}");
+        }
+        assert!(home.path().join(format!("d.aiworklab-{dead}")).is_dir());
     }
 }

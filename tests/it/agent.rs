@@ -343,3 +343,30 @@ fn what_no_hook_told_is_caught_up_on_at_the_end_of_a_turn_and_when_an_agent_star
     let _ = laptop.run(&["forget", "all", "--yes"]).ok();
     assert!(!list.exists(), "forgotten with all");
 }
+
+/// How much memory a process has had at most, in KiB.
+fn peak_kib(agent: &Agent) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.0.id()));
+    let status = status.expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.expect("it is counted").trim().trim_end_matches(" kB");
+    kib.parse().expect("a number")
+}
+
+#[test]
+fn all_recorded_sessions_take_an_agent_no_more_than_ninety_mebibytes() {
+    let laptop = Laptop::new();
+    let agent = Agent::start(&laptop);
+    for one in session() {
+        let payload = one.payload.to_string();
+        hook(&mut client(&laptop), one.harness.name(), payload.as_bytes());
+    }
+    until("all of it read", || {
+        let status = laptop.json(&["agent", "status"]);
+        (status["spool"]["bytes"] == 0).then_some(())
+    });
+    let met = known(&laptop)["concepts"].as_array().map_or(0, Vec::len);
+    assert!(met > 20, "{met} concepts met: it tagged");
+    let peak = peak_kib(&agent);
+    assert!(peak <= 90 * 1024, "{peak} KiB at most");
+}

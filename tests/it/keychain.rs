@@ -13,15 +13,32 @@ struct Desk {
     folder: TempDir,
 }
 
-/// What a script needs at its beginning: a daemon that is unlocked, and the client.
-const UNLOCKED: &str =
-    "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1\n";
+/// A bus that starts nobody by itself: a keyring is there only where a script started one.
+const BUS: &str = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth><policy context="default">
+<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>"#;
+
+/// What each script begins with. Its keyring ends with it, by its own process id.
+const BEGIN: &str = "exec 2>&1
+set -eu
+keyring=
+ends() { [ -z \"$keyring\" ] || { kill -CONT $keyring; kill $keyring; }; }
+trap ends EXIT
+starts() { gnome-keyring-daemon --components=secrets \"$@\" >/dev/null 2>&1
+    gdbus wait --session --timeout 30 org.freedesktop.secrets
+    keyring=$(gdbus call --session -d org.freedesktop.DBus -o / -m org.freedesktop.DBus.GetConnectionUnixProcessID \\
+        org.freedesktop.secrets | sed 's/.*uint32 //; s/,.*//'); }
+";
+/// A daemon that is unlocked, as by a login.
+const UNLOCKED: &str = "printf pw >pw; starts --unlock <pw\n";
 /// A daemon that nobody unlocked; the keyring of before is there.
-const LOCKED: &str = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1\n";
+const LOCKED: &str = "starts --start\n";
 
 impl Desk {
     fn new() -> Self {
         let folder = TempDir::new().expect("a folder can be made");
+        std::fs::write(folder.path().join("bus.xml"), BUS).expect("a file can be written");
         Self { folder }
     }
 
@@ -33,10 +50,10 @@ impl Desk {
     fn script(&self, text: &str) -> (bool, String) {
         let run = self.folder.path().join("run");
         std::fs::create_dir_all(&run).expect("a folder can be made");
-        let text =
-            format!("exec 2>&1\nset -eu\ntrap 'pkill -P $$ gnome-keyring || true' EXIT\n{text}");
+        let text = format!("{BEGIN}{text}");
         let output = Command::new("dbus-run-session")
-            .args(["--", "bash", "-c", &text])
+            .args(["--config-file", "bus.xml", "--", "bash", "-c", &text])
+            .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("HOME", self.folder.path())
@@ -125,6 +142,14 @@ fn a_locked_keyring_an_absent_one_and_no_bus_are_told_apart_and_hold_nobody_up()
         !ok && said.contains("C080") && said.contains("log in to your desktop"),
         "{said}"
     );
+    let (ok, said) = desk.script("$client keys file");
+    assert!(
+        !ok && said.contains("C080") && said.contains("log in to your desktop"),
+        "a bus, and nobody on it who keeps secrets: {said}"
+    );
+    // One that is there and never answers: given up on, after the 5 s that a call may take.
+    let (ok, said) = desk.script(&format!("{UNLOCKED}kill -STOP $keyring\n$client keys file"));
+    assert!(!ok && said.contains("C083"), "{said}");
     // Nothing was lost by any of it.
     desk.good(&format!("{UNLOCKED}$client keys file"));
     assert!(desk.home().join("keys/device-key").exists());
@@ -139,22 +164,64 @@ fn a_locked_keyring_an_absent_one_and_no_bus_are_told_apart_and_hold_nobody_up()
 }
 
 #[test]
-fn a_move_that_is_killed_anywhere_loses_no_secret() {
+fn a_keyring_that_is_locked_is_refused_before_anything_is_written() {
     let desk = Desk::new();
     old_key(&desk.home());
-    // Some kills come before the first write, some in the middle, some after the end.
-    let kills: String = (0..12)
-        .map(|n| {
-            let to = if n % 2 == 0 { "keychain" } else { "file" };
-            format!("timeout -s KILL 0.0{n:02} $client keys {to} >/dev/null || true\n")
-        })
-        .collect();
-    let said = desk.good(&format!(
-        "{UNLOCKED}{kills}{kills}$client keys keychain\n$client keys file\n$client keys status"
-    ));
+    let state = desk.home().join("keys.toml");
+    let read = || std::fs::read_to_string(&state).expect("it is there");
+    let before = read();
+    // A keyring has to be there before it can be locked.
+    desk.good(UNLOCKED);
+    let (ok, said) = desk.script(&format!("{LOCKED}$client keys keychain"));
+    assert!(!ok && said.contains("C081"), "{said}");
+    assert!(said.contains("aiworklab keys file"), "{said}");
+    assert_eq!(read(), before);
+    desk.good(&format!("{UNLOCKED}$client keys keychain"));
+    let before = read();
+    let (ok, said) = desk.script(&format!("{LOCKED}$client keys file"));
+    assert!(!ok && said.contains("C081"), "{said}");
+    assert_eq!(read(), before);
+    assert!(!desk.home().join("keys").exists());
+}
+
+/// Kills a move before each of its steps in turn: before the n-th rename, deletion or flush of a file, and
+/// before the n-th call of the keychain, which is a thread of its own. After each kill both secrets are
+/// where `keys.toml` says, and a move the other way ends whole. `strace` follows the first thread alone.
+const KILLS: &str = r#"
+same() { for name in device-key hash-key; do cmp "$AIWORKLAB_HOME/keys/$name" "before/$name"; done; }
+cp -r "$AIWORKLAB_HOME/keys" before
+for to in keychain file; do for step in rename unlink rmdir fsync clone3; do
+    n=1
+    while :; do
+        $client keys $([ $to = file ] && echo keychain || echo file) >/dev/null
+        if strace -o /dev/null -e trace=$step -e inject=$step:signal=KILL:when=$n $client keys $to >/dev/null 2>&1
+        then break; fi
+        $client keys status --json >status
+        grep -q '"device-key": true' status && grep -q '"hash-key": true' status
+        $client keys file >/dev/null; same
+        n=$((n + 1))
+    done
+    echo "$to $step $((n - 1)) kills"
+done; done
+$client keys file >/dev/null; same
+$client keys status
+"#;
+
+#[test]
+fn a_move_that_is_killed_before_any_of_its_steps_loses_no_secret() {
+    let desk = Desk::new();
+    old_key(&desk.home());
+    let said = desk.good(&format!("{UNLOCKED}{KILLS}"));
     assert!(!said.contains("cut short"), "{said}");
-    for name in ["device-key", "hash-key"] {
-        let kept = std::fs::read(desk.home().join("keys").join(name)).expect("it is there");
-        assert_eq!(kept, [b'7'; 32], "{name}");
-    }
+    let kills = |what: &str| {
+        let line = said.lines().find(|line| line.starts_with(what));
+        let n = line.and_then(|line| line.split(' ').nth(2)?.parse::<u32>().ok());
+        n.unwrap_or_else(|| panic!("no {what} in {said}"))
+    };
+    // `keys.toml` three times; two secrets deleted or written; a call a secret at the least.
+    assert!(kills("keychain rename") >= 3, "{said}");
+    assert!(kills("keychain unlink") >= 2, "{said}");
+    assert!(kills("keychain clone3") >= 4, "{said}");
+    assert!(kills("file rename") >= 5, "{said}");
+    assert!(kills("file clone3") >= 4, "{said}");
 }

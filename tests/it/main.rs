@@ -17,6 +17,7 @@ mod layers;
 mod main_job;
 mod manual;
 mod model;
+mod own_model;
 mod page;
 mod privacy;
 mod renewal;

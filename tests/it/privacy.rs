@@ -15,7 +15,7 @@ mod linkage;
 mod order;
 mod organisation;
 mod pages;
-mod proxy;
+pub mod proxy;
 
 use appliance::app::database_key;
 use appliance::keys::LinkKeys;

@@ -253,12 +253,12 @@ fn an_appliance_that_was_put_back_gets_again_what_it_lost() {
     appliance.serve();
     let _ = works(&laptop);
     let _ = laptop.run(&["sync"]).ok();
-    let held = appliance.json(&["status"])["deltas"].clone();
+    let held = appliance.json(&["status"])["counts"]["deltas"].clone();
     assert_ne!(held, 0);
     appliance.stop();
     std::fs::remove_dir_all(appliance.data()).expect("gone");
     copied(&kept, &appliance.data());
     appliance.serve();
     let _ = laptop.run(&["sync"]).ok();
-    assert_eq!(appliance.json(&["status"])["deltas"], held);
+    assert_eq!(appliance.json(&["status"])["counts"]["deltas"], held);
 }

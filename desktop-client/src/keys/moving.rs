@@ -1,5 +1,7 @@
 //! Moving every secret from one place to the other, so that a kill at any point loses none.
 //!
+//! A keychain that cannot be used now is refused before anything is written. Then:
+//!
 //! 1. `keys.toml` notes that copies may lie in the new place (`also_in`); the old one is still the true one.
 //! 2. Each secret is written to the new place and read back.
 //! 3. `keys.toml` is flipped: the new place is the true one, copies may lie in the old one.
@@ -8,7 +10,7 @@
 //! Run again, in either direction, it goes on from wherever it was killed: copies in the place that is not
 //! the true one are written over, or deleted.
 
-use super::place::{self, Place, State};
+use super::place::{self, Chosen, Place, State};
 use super::{Error, Keys, Name, Result, file};
 use crate::home::Home;
 use crate::policy::Policy;
@@ -76,14 +78,15 @@ pub fn move_to(
     let from = state.place;
     let unfinished = state.also_in.is_some();
     let mut secrets = Vec::new();
-    if to == Place::Keychain && (from != to || !place::path(home).exists()) {
-        keys.keychain
-            .standing()
-            .map_err(|error| Error::of(error, false))?;
+    let takes_along = from != to && reaches(&keys, from);
+    let chosen_anew = to == Place::Keychain && (from != to || !place::path(home).exists());
+    if chosen_anew || (takes_along && from == Place::Keychain) {
+        // Only one that holds secrets is to be waited for.
+        usable(&keys, from == Place::Keychain && chosen != Chosen::Nobody)?;
     }
     if from == to {
         place::save(home, &state)?;
-    } else if reaches(&keys, from) {
+    } else if takes_along {
         state.also_in = Some(to);
         place::save(home, &state)?;
         secrets = copy(&keys, &state, to)?;
@@ -109,6 +112,15 @@ pub fn move_to(
         secrets,
         tidied: unfinished,
     })
+}
+
+/// Refuses a keychain that is absent, silent or locked for good, before anything is written.
+fn usable(keys: &Keys, holds: bool) -> Result<()> {
+    match keys.keychain.standing() {
+        Ok(Standing::Locked(_)) if !keys.keychain.may_ask() => Err(Error::Locked { chosen: holds }),
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::of(error, holds)),
+    }
 }
 
 /// Whether there can be anything to take along. Where nobody ever chose a place, nothing was kept, and a

@@ -167,7 +167,10 @@ pub fn choose(
         return Ok(keys.place);
     }
     let why = match keys.keychain.standing() {
-        // A locked one is one: it is opened when the first secret is kept.
+        // A locked one asks for its password when the first secret is kept, where it may.
+        Ok(Standing::Locked(_)) if !keys.keychain.may_ask() => {
+            keys.told(platform::secrets::Error::Locked)
+        }
         Ok(_) => {
             super::move_to(world, home, Place::Keychain, false)?;
             return Ok(Place::Keychain);

@@ -18,6 +18,8 @@ use std::process::{Command, Stdio};
 const STOP_AT: &str = "AIWORKLAB_TEST_STOP_AT";
 const HOME: &str = "AIWORKLAB_TEST_HOME";
 const FORM: &str = "AIWORKLAB_TEST_FORM";
+/// In the child: the step at which it fills the disk below its folder, and goes on.
+const FILL_AT: &str = "AIWORKLAB_TEST_FILL_AT";
 const STEPS: [&str; 9] = [
     "key",
     "made",
@@ -32,6 +34,17 @@ const STEPS: [&str; 9] = [
 
 /// Stops where the test says, for the parent to kill the process there.
 pub(super) fn step(name: &str) {
+    if let Some(home) = Machine.env(HOME)
+        && Machine.env(FILL_AT).is_some_and(|at| at == name)
+    {
+        let mut file = std::fs::File::create(PathBuf::from(home).join("balloon")).unwrap();
+        let mut piece = 1 << 20;
+        while piece > 0 {
+            if file.write_all(&vec![1; piece]).is_err() {
+                piece /= 2;
+            }
+        }
+    }
     if Machine.env(STOP_AT).is_some_and(|at| at == name) {
         println!("\nstopped at {name}");
         let _ = std::io::stdout().flush();
@@ -174,8 +187,88 @@ fn child() {
     } else {
         Form::Encrypted
     };
-    convert(&Machine, &home, form).unwrap();
-    println!("\nran through");
+    match convert(&Machine, &home, form) {
+        Ok(_) => println!("\nran through"),
+        Err(error) => println!("\n{}", error.told()),
+    }
+    // What lies there now, on a disk that only this process sees, is laid out for the parent.
+    if let Some(out) = Machine.env(OUT) {
+        for name in ["graph.db", "graph.db.new", "graph.db.before"] {
+            let file = home.path().join(name);
+            if file.exists() {
+                std::fs::copy(file, PathBuf::from(&out).join(name)).unwrap();
+            }
+        }
+    }
+}
+
+/// In the child: where it lays out the files that it leaves.
+const OUT: &str = "AIWORKLAB_TEST_OUT";
+
+/// What gives a program mounts of its own here: root may, others by a user namespace.
+fn own_mounts() -> Option<Vec<&'static str>> {
+    let ways = [
+        vec!["unshare", "--mount"],
+        vec!["unshare", "--user", "--map-root-user", "--mount"],
+    ];
+    ways.into_iter().find(|way| {
+        let mut mount = Command::new(way[0]);
+        mount
+            .args(&way[1..])
+            .args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
+        mount.output().is_ok_and(|output| output.status.success())
+    })
+}
+
+#[test]
+fn a_disk_that_fills_up_during_the_copy_leaves_the_old_store_whole_and_says_so() {
+    let Some(way) = own_mounts() else {
+        println!("not run: this machine gives a program no mounts of its own (unshare)");
+        return;
+    };
+    for (mode, to) in [(Mode::Off, Form::Encrypted), (Mode::On, Form::Plain)] {
+        for step in ["key", "made"] {
+            let (folder, home) = filled(mode);
+            let out = folder.path().join("out");
+            let disk = folder.path().join("disk");
+            for path in [&out, &disk] {
+                std::fs::create_dir(path).unwrap();
+            }
+            let script = "mount -t tmpfs -o size=4m,mode=700 tmpfs \"$1\" && cp -a \"$2/.\" \"$1/\" && \
+                          shift 2 && exec \"$@\"";
+            let output = Command::new(way[0])
+                .args(&way[1..])
+                .args(["bash", "-c", script, "bash"])
+                .args([&disk, home.path()])
+                .arg(edges::program().unwrap())
+                .args(["--exact", "store::convert_tests::child", "--nocapture"])
+                .args(["--test-threads", "1"])
+                .env(FILL_AT, step)
+                .env(HOME, &disk)
+                .env(OUT, &out)
+                .env(FORM, to.name())
+                .env("AIWORKLAB_KEYS", "file")
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{step}: {output:?}");
+            assert!(!said.contains("ran through"), "{step}: {said}");
+            assert!(
+                said.contains("disk is full") || said.contains("more bytes on its disk"),
+                "{step}: {said}"
+            );
+            let left: Vec<_> = std::fs::read_dir(&out)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name())
+                .collect();
+            assert_eq!(left, ["graph.db"], "{step}: the half copy is gone");
+            assert_eq!(
+                std::fs::read(out.join("graph.db")).unwrap(),
+                std::fs::read(home.database()).unwrap(),
+                "{step}: byte for byte"
+            );
+        }
+    }
 }
 
 /// Runs the exchange in a child that is killed when it comes to `step`; whether it came there.

@@ -158,6 +158,7 @@ impl Store {
     /// The same, on a machine with this identity.
     fn open_on(world: &dyn World, home: &Home, machine: Option<Vec<u8>>) -> Result<Self> {
         home.ensure()?;
+        home.clear_leftovers(world.now());
         let lock = Lock::of(home)?;
         let beside = Beside::of(home);
         if convert::is_untidy(&beside)

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `change`, `skip` | what a change shows; what is not looked at, and why |
 //! | `needles` | one search that tells which detectors can match at all |
+//! | `rules`, `lazy` | the detectors, compiled where they are needed |
 //! | `mend`, `syntax` | pieces made to parse; the tree, with every step counted |
 //! | `scan`, `strings`, `sql`, `shell`, `config`, `embedded` | the finds |
 //! | `weigh`, [`confidence`](mod@confidence) | which of them count, and how sure they are |
@@ -27,6 +28,7 @@ mod config;
 mod context_tests;
 mod embedded;
 mod language;
+mod lazy;
 mod mend;
 mod mention;
 mod needles;
@@ -70,13 +72,14 @@ pub const MAX_DEPTH: u32 = 512;
 /// people takes a twentieth of it at [`MAX_BYTES`].
 pub const MAX_STEPS: u64 = 20_000_000;
 
-static BUILTIN: LazyLock<Tagger> = LazyLock::new(|| match Tagger::new(Catalogue::builtin()) {
+static BUILTIN: LazyLock<Tagger> = LazyLock::new(|| match Tagger::proven(Catalogue::builtin()) {
     Ok(tagger) => tagger,
     Err(error) => panic!("this build carries a broken detector: {error}"),
 });
 
 impl Tagger {
-    /// The detectors of the built-in catalogue, compiled once.
+    /// The detectors of the built-in catalogue, each compiled once, where a
+    /// text first needs it.
     ///
     /// # Panics
     /// If an embedded rule does not compile, which a test of this crate

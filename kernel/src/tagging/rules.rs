@@ -1,15 +1,19 @@
-//! Detectors, compiled: what the tagger holds while it works.
+//! Detectors: what the tagger holds while it works.
+//!
+//! Rules and regular expressions are large once they are compiled, and a text needs few of them: they are
+//! compiled where a text first needs them (`lazy`). Those of the built-in catalogue are known to compile; all
+//! others are checked at once, so that a mistake in one is told.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use ast_grep_config::{DeserializeEnv, RuleCore, SerializableRuleCore};
+use ast_grep_core::Language as _;
 use ast_grep_core::tree_sitter::LanguageExt as _;
-use ast_grep_core::{Language as _, Matcher as _};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use regex::Regex;
 
 use super::language::Language;
-use super::needles::{self, Needles, Needs};
+use super::lazy::{Compiled, Matcher, Wanted};
+use super::needles::{self, Needles};
 use super::plan::Names;
 use super::strings;
 use crate::catalogue::{Catalogue, Concept, ConfigFormat, Detector, Judged, Seek, Strength};
@@ -73,7 +77,7 @@ pub struct Resting {
     pub why: Rest,
 }
 
-/// All detectors of a catalogue, compiled.
+/// All detectors of a catalogue, ready to look.
 pub struct Tagger {
     pub(super) detectors: Vec<Known>,
     pub(super) grammars: BTreeMap<Language, Grammar>,
@@ -84,6 +88,9 @@ pub struct Tagger {
     /// What SQL alone needs, for files of it.
     pub(super) sql_needles: Needles,
     resting: Vec<Resting>,
+    /// Whether all is checked when it is added.
+    at_once: bool,
+    pub(super) compiled: Compiled,
 }
 
 /// A detector's name, strength and conditions; its position is its number.
@@ -101,7 +108,7 @@ pub(super) struct Known {
 pub(super) struct Grammar {
     pub rules: Vec<Rule>,
     pub imports: Vec<(usize, Vec<String>)>,
-    pub texts: Vec<(usize, Regex)>,
+    pub texts: Vec<(usize, Arc<Wanted>)>,
     pub needles: Needles,
     /// How many kinds of nodes there are.
     pub kinds: usize,
@@ -120,15 +127,13 @@ pub(super) struct Grammar {
 
 pub(super) struct Rule {
     pub detector: usize,
-    pub core: RuleCore,
-    /// Kinds of the nodes that can match; `None`: all.
-    pub kinds: Option<Vec<u16>>,
+    pub matcher: Matcher,
 }
 
 pub(super) struct Sql {
     pub detector: usize,
     pub calls: Vec<String>,
-    pub matches: Option<Regex>,
+    pub matches: Option<Wanted>,
 }
 
 pub(super) struct Command {
@@ -143,7 +148,7 @@ pub(super) struct Config {
     pub files: GlobSet,
     pub format: ConfigFormat,
     pub path: String,
-    pub value: Option<Regex>,
+    pub value: Option<Wanted>,
 }
 
 impl Tagger {
@@ -154,7 +159,13 @@ impl Tagger {
     /// [`Error`] for the first rule, pattern or glob that does not compile, or
     /// a language that does not exist.
     pub fn new(catalogue: &Catalogue) -> Result<Self, Error> {
-        Self::of(catalogue, true)
+        Self::of(catalogue, true, true)
+    }
+
+    /// As [`Tagger::new`], of a catalogue whose detectors are known to compile: each is compiled where a text
+    /// first needs it.
+    pub(super) fn proven(catalogue: &Catalogue) -> Result<Self, Error> {
+        Self::of(catalogue, true, false)
     }
 
     /// Compiles all detectors, also of concepts that are switched off: to
@@ -163,10 +174,10 @@ impl Tagger {
     /// # Errors
     /// As [`Tagger::new`].
     pub fn unjudged(catalogue: &Catalogue) -> Result<Self, Error> {
-        Self::of(catalogue, false)
+        Self::of(catalogue, false, true)
     }
 
-    fn of(catalogue: &Catalogue, judged: bool) -> Result<Self, Error> {
+    fn of(catalogue: &Catalogue, judged: bool, at_once: bool) -> Result<Self, Error> {
         let mut tagger = Self {
             detectors: Vec::new(),
             grammars: grammars(),
@@ -176,6 +187,8 @@ impl Tagger {
             names: Names::default(),
             sql_needles: Needles::default(),
             resting: Vec::new(),
+            at_once,
+            compiled: Compiled::default(),
         };
         for concept in catalogue.iter() {
             let verdicts = catalogue.judged(&concept.slug);
@@ -213,6 +226,13 @@ impl Tagger {
         self.sql_needles.build().map_err(whole)?;
         self.names = Names::new(catalogue).map_err(whole)?;
         Ok(())
+    }
+
+    /// Lets all compiled rules go; they are compiled again where they are needed.
+    pub(super) fn release(&self) {
+        for rule in self.grammars.values().flat_map(|grammar| &grammar.rules) {
+            rule.matcher.release(&self.compiled);
+        }
     }
 
     /// Detectors that are not used, each with the reason.
@@ -253,8 +273,15 @@ impl Tagger {
                     return Ok(());
                 };
                 for member in language.family() {
-                    match compile(*member, rule, constraints.as_ref()) {
-                        Ok((core, needs)) => self.add_rule(*member, number, core, needs),
+                    match self.matcher(*member, rule, constraints.as_ref()) {
+                        Ok((matcher, needs)) => {
+                            let grammar = self.grammar(*member);
+                            grammar.needles.add(number, needs);
+                            grammar.rules.push(Rule {
+                                detector: number,
+                                matcher,
+                            });
+                        }
                         // A dialect may lack a kind that the rule names.
                         Err(_) if *member != language => {}
                         Err(reason) => return Err(reason),
@@ -272,8 +299,11 @@ impl Tagger {
                 }
             }
             Seek::Sql { calls, matches } => {
-                let regex = matches.as_deref().map(Regex::new).transpose();
                 let matches_needs = matches.as_deref().map(needles::of_regex);
+                let wanted = matches
+                    .as_deref()
+                    .map(|text| self.wanted(text))
+                    .transpose()?;
                 let needs = match (needles::of_words(calls), matches_needs) {
                     (needs, None) => needs,
                     (_, Some(needs)) if calls.is_empty() => needs,
@@ -287,11 +317,11 @@ impl Tagger {
                 self.sql.push(Sql {
                     detector: number,
                     calls: calls.iter().map(|c| c.to_ascii_lowercase()).collect(),
-                    matches: regex.map_err(|e| e.to_string())?,
+                    matches: wanted,
                 });
             }
             Seek::Text { language, matches } => {
-                let regex = Regex::new(matches).map_err(|e| e.to_string())?;
+                let wanted = Arc::new(self.wanted(matches)?);
                 let members = match language {
                     None => &Language::WITH_GRAMMAR[..],
                     Some(name) => match self.family(name, concept, detector)? {
@@ -303,7 +333,7 @@ impl Tagger {
                 for member in members {
                     let grammar = self.grammar(*member);
                     if grammar.has_strings() {
-                        grammar.texts.push((number, regex.clone()));
+                        grammar.texts.push((number, Arc::clone(&wanted)));
                         grammar.needles.add(number, needs.clone());
                     }
                 }
@@ -339,13 +369,13 @@ impl Tagger {
                     let glob = GlobBuilder::new(file).literal_separator(false).build();
                     globs.add(glob.map_err(|e| e.to_string())?);
                 }
-                let value = value.as_deref().map(Regex::new).transpose();
+                let value = value.as_deref().map(|text| self.wanted(text)).transpose()?;
                 self.configs.push(Config {
                     detector: number,
                     files: globs.build().map_err(|e| e.to_string())?,
                     format: *format,
                     path: path.clone(),
-                    value: value.map_err(|e| e.to_string())?,
+                    value,
                 });
             }
         }
@@ -389,16 +419,26 @@ impl Tagger {
         });
     }
 
-    fn add_rule(&mut self, language: Language, detector: usize, core: RuleCore, needs: Needs) {
-        let kinds = core.potential_kinds();
-        let kinds = kinds.map(|all| all.iter().filter_map(|k| u16::try_from(k).ok()).collect());
-        let grammar = self.grammar(language);
-        grammar.needles.add(detector, needs);
-        grammar.rules.push(Rule {
-            detector,
-            core,
-            kinds,
-        });
+    fn wanted(&self, pattern: &str) -> Result<Wanted, String> {
+        let wanted = Wanted::new(pattern);
+        if self.at_once {
+            wanted.compile()?;
+        }
+        Ok(wanted)
+    }
+
+    fn matcher(
+        &self,
+        language: Language,
+        rule: &serde_json::Value,
+        constraints: Option<&serde_json::Value>,
+    ) -> Result<(Matcher, needles::Needs), String> {
+        let grammar = language.grammar().ok_or("there is no grammar")?;
+        let matcher = Matcher::new(grammar, rule, constraints)?;
+        if self.at_once {
+            matcher.check()?;
+        }
+        Ok((matcher, needles::of_rule(rule, constraints, grammar)))
     }
 
     fn grammar(&mut self, language: Language) -> &mut Grammar {
@@ -454,34 +494,4 @@ fn grammars() -> BTreeMap<Language, Grammar> {
         );
     }
     all
-}
-
-fn compile(
-    language: Language,
-    rule: &serde_json::Value,
-    constraints: Option<&serde_json::Value>,
-) -> Result<(RuleCore, Needs), String> {
-    let grammar = language.grammar().ok_or("there is no grammar")?;
-    let mut object = serde_json::Map::new();
-    object.insert("rule".to_owned(), rule.clone());
-    if let Some(constraints) = constraints {
-        object.insert("constraints".to_owned(), constraints.clone());
-    }
-    let core: SerializableRuleCore = serde_json::from_value(serde_json::Value::Object(object))
-        .map_err(|error| causes(&error))?;
-    let core = core
-        .get_matcher(DeserializeEnv::new(grammar))
-        .map_err(|error| causes(&error))?;
-    Ok((core, needles::of_rule(rule, constraints, grammar)))
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

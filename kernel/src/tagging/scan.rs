@@ -1,11 +1,15 @@
 //! The walk over a text: one search for needles, one parse, one pass.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use ast_grep_config::RuleCore;
 use ast_grep_core::Node;
 use ast_grep_core::matcher::MatcherExt as _;
 
 use super::language::Language;
+use super::lazy::{Compiled, Wanted};
 use super::mend::{Mend, PIECE, mend};
 use super::rules::{Grammar, Tagger};
 use super::strings;
@@ -80,6 +84,9 @@ struct Walk<'a> {
     marks: &'a [bool],
     /// By kind of node, what to try there.
     rules: Vec<Vec<usize>>,
+    /// By number, the rules that were needed so far.
+    cores: Vec<OnceCell<Option<Arc<RuleCore>>>>,
+    compiled: &'a Compiled,
     roles: Vec<u8>,
     /// How many bytes of the text were put before it.
     lead: usize,
@@ -98,6 +105,9 @@ impl Tagger {
     /// # Errors
     /// [`Skipped::TooDeep`] and [`Skipped::TooCostly`].
     pub(super) fn find(&self, asked: &Asked<'_>) -> Result<Found, Skipped> {
+        if asked.depth == 0 && self.compiled.too_many() {
+            self.release();
+        }
         let mut found = Found::default();
         let mut marks = vec![false; self.detectors.len()];
         if let Some(language) = asked.language
@@ -154,6 +164,8 @@ impl Tagger {
             grammar,
             marks,
             rules: vec![Vec::new(); grammar.kinds],
+            cores: vec![OnceCell::new(); grammar.rules.len()],
+            compiled: &self.compiled,
             roles: vec![0; grammar.kinds],
             lead,
             found: Found::default(),
@@ -361,7 +373,7 @@ impl Tagger {
                 continue;
             }
             for (row, value) in parsed.find(config.format, &config.path) {
-                let says = |regex: &regex::Regex| regex.is_match(&value);
+                let says = |wanted: &Wanted| wanted.is_match(&value);
                 if config.value.as_ref().is_none_or(says) {
                     let above = config.path.rsplit_once('.').map(|(above, _)| above);
                     hits.push(Hit {
@@ -384,7 +396,7 @@ impl Walk<'_> {
             if !self.marks[rule.detector] {
                 continue;
             }
-            match &rule.kinds {
+            match &rule.matcher.kinds {
                 Some(kinds) => {
                     for kind in kinds {
                         if let Some(rules) = self.rules.get_mut(usize::from(*kind)) {
@@ -426,7 +438,11 @@ impl Walk<'_> {
             .unwrap_or_default();
         for number in &rules {
             let rule = &self.grammar.rules[*number];
-            if rule.core.match_node(node.clone()).is_some() {
+            let core = self.cores[*number].get_or_init(|| rule.matcher.core(self.compiled));
+            if core
+                .as_ref()
+                .is_some_and(|core| core.match_node(node.clone()).is_some())
+            {
                 self.hit(rule.detector, at);
             }
         }

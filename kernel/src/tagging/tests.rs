@@ -366,16 +366,17 @@ fn rules_match_in_the_flat_tree_as_in_the_parsers_own() {
         let flat =
             ast_grep_core::AstGrep::doc(syntax::Syntax::of(&example.code, parser).expect("small"));
         for rule in &grammar.rules {
+            let core = rule.matcher.core(&tagger.compiled).expect("it compiles");
             let own: Vec<_> = own
                 .root()
                 .dfs()
-                .filter_map(|n| rule.core.match_node(n))
+                .filter_map(|n| core.match_node(n))
                 .map(|m| m.range())
                 .collect();
             let flat: Vec<_> = flat
                 .root()
                 .dfs()
-                .filter_map(|n| rule.core.match_node(n))
+                .filter_map(|n| core.match_node(n))
                 .map(|m| m.range())
                 .collect();
             assert_eq!(own, flat, "{}", example.code);
@@ -469,42 +470,3 @@ const PIECES: &[&str] = &[
     "x = 1",
     "class A:\n    def __enter__(self):\n        return self\n    def __exit__(self, *e):\n        pass",
 ];
-
-#[test]
-fn scratch_memory_of_the_stages() {
-    fn rss(what: &str) {
-        let text = std::fs::read_to_string("/proc/self/status").expect("linux");
-        let line = |name: &str| {
-            let l = text.lines().find(|l| l.starts_with(name)).expect("there");
-            l.split_whitespace()
-                .nth(1)
-                .expect("kB")
-                .parse::<u64>()
-                .expect("n")
-                / 1024
-        };
-        eprintln!(
-            "MEM {what}: anon {} file {} peak {}",
-            line("RssAnon"),
-            line("RssFile"),
-            line("VmHWM")
-        );
-    }
-    rss("start");
-    let _ = crate::catalogue::Catalogue::builtin();
-    rss("catalogue");
-    let tagger = Tagger::builtin();
-    rss("tagger");
-    let _ = tagger.tag_command("git push --force");
-    rss("one command");
-    let mut n = 0;
-    for path in std::fs::read_dir("src/tagging").expect("dir").flatten() {
-        if let Ok(text) = std::fs::read_to_string(path.path()) {
-            n += tagger
-                .tag(&SourceChange::new_file("src/x.rs", text.as_str()))
-                .mentions
-                .len();
-        }
-    }
-    rss(&format!("rust files {n}"));
-}

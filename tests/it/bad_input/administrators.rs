@@ -152,7 +152,10 @@ fn a_data_directory_newer_than_the_build_is_left_alone() {
     appliance.stop();
     let database = appliance.database();
     database
-        .execute("UPDATE migration SET version = 9000", [])
+        .execute(
+            "UPDATE migration SET version = 9000 WHERE version = (SELECT max(version) FROM migration)",
+            [],
+        )
         .expect("a version can be raised");
     drop(database);
     let before = fs::read(appliance.data().join("store.db")).expect("the file");

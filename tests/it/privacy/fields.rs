@@ -143,6 +143,28 @@ fn searched(search: &Search, field: &Field, place: &str, bytes: &[u8]) {
     assert!(found.is_empty(), "{place} holds {found:?}");
 }
 
+/// Puts the words back by which a transcript's reader tells what a call is.
+fn restored(planted: &mut Value, recorded: &Value) {
+    match (planted, recorded) {
+        (Value::Object(planted), Value::Object(recorded)) => {
+            for (key, value) in recorded {
+                if let Some(planted) = planted.get_mut(key) {
+                    match key.as_str() {
+                        "name" | "decision" => planted.clone_from(value),
+                        _ => restored(planted, value),
+                    }
+                }
+            }
+        }
+        (Value::Array(planted), Value::Array(recorded)) => {
+            for (planted, recorded) in planted.iter_mut().zip(recorded) {
+                restored(planted, recorded);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Writes each transcript into `folder`, planted and of today, and gives the events by which its session's hook
 /// names it and says that it is over.
 fn transcripts(field: &mut Field, folder: &Path) -> Vec<(&'static str, String)> {
@@ -156,9 +178,15 @@ fn transcripts(field: &mut Field, folder: &Path) -> Vec<(&'static str, String)> 
         for shape_too in [false, true] {
             let (mut session, mut text) = (Value::Null, String::new());
             for line in recorded.lines() {
-                let mut line: Value = serde_json::from_str(line).expect("a recording is JSON");
-                line["timestamp"] = Value::from(now.trim());
-                field.plant(harness, "transcript", &mut line, shape_too);
+                let mut recorded: Value = serde_json::from_str(line).expect("a recording is JSON");
+                recorded["timestamp"] = Value::from(now.trim());
+                let mut line = recorded.clone();
+                // Its ids are others than those of the hooks: else each act was told before.
+                let whose = format!("{harness}, transcript");
+                field.plant(&whose, "", &mut line, shape_too);
+                if !shape_too {
+                    restored(&mut line, &recorded);
+                }
                 for named in [&line["sessionId"], &line["payload"]["session_id"]] {
                     if named.is_string() {
                         session = named.clone();

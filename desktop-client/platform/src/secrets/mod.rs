@@ -98,6 +98,10 @@ pub struct Keychain {
 struct Wanted {
     service: String,
     account: String,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "the other systems' stores ask by themselves")
+    )]
     may_ask: bool,
 }
 
@@ -111,6 +115,12 @@ impl Keychain {
             wait,
             may_ask,
         }
+    }
+
+    /// Whether a locked keychain may ask the person for its password.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        self.may_ask
     }
 
     fn wanted(&self, account: &str) -> Wanted {

@@ -31,7 +31,7 @@ fn alone_what_a_model_takes() {
     llama
         .score(&job(&"one ".repeat(250), &tails[..4]))
         .expect("scored");
-    let question = super::writing::asks(&"one ".repeat(1500), "root ::= [a-z ]+", 200);
+    let question = super::writing::asks(&"one ".repeat(300), "root ::= [a-z ]+", 20);
     llama.write(&question).expect("written");
     let taken = (figure("VmPeak:") - before - file.description.bytes) / 1_000_000;
     let before = figure("VmSize:");
