@@ -10,7 +10,9 @@
 //! | `agent.lock` | held by whoever reads the spool |
 //! | `transcripts.json` | the transcripts of the sessions that go on, and how far each was read |
 //! | `t3code.toml`, `t3code.json` | T3 Code's folder, and how far its database was read |
-//! | `device.key`, `device.pem`, `root.pem` | this device's key and certificate, the appliance's root |
+//! | `keys.toml`, `keys/` | where the secrets lie; the secrets, if they lie in files |
+//! | `protect.toml`, `instance`, `store.lock` | whether the store is encrypted, which copy of the folder this is, who changes the file |
+//! | `device.pem`, `root.pem` | this device's certificate, the appliance's root |
 //! | `plan-examples.bin` | what the sentence model makes of the catalogue's example sentences |
 //! | `models/` | a sentence model, if the engineer puts one there |
 //! | `settings.toml` | what the engineer set with `aiworklab set` |
@@ -18,9 +20,10 @@
 
 use crate::error::{Error, Result};
 use crate::world::World;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use platform::files::TEMPORARY;
+pub use platform::files::{private_dir, write_whole};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The client's folder.
@@ -140,8 +143,6 @@ impl Home {
     }
 }
 
-/// What stands before the process id in a temporary's name.
-const TEMPORARY: &str = ".aiworklab-";
 /// How long a temporary is left alone, in seconds.
 const LEFT_ALONE_S: i64 = 3600;
 
@@ -166,45 +167,6 @@ fn clear_leftover(entry: &fs::DirEntry, now: i64) {
     }
 }
 
-/// Makes `path` with mode 0700, parents too, and takes rights of others away from it.
-pub fn private_dir(path: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
-}
-
-/// Writes a file of mode `mode` whole or not at all: a temporary beside it, flushed, then renamed.
-pub fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let mut name = path
-        .file_name()
-        .ok_or(std::io::ErrorKind::InvalidInput)?
-        .to_owned();
-    name.push(format!("{TEMPORARY}{}", std::process::id()));
-    let temporary = folder.join(name);
-    let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&temporary)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        fs::File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        // What is left of a failed write is of no use; its own failure changes nothing.
-        let _ = fs::remove_file(&temporary);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,18 +187,6 @@ mod tests {
         assert_eq!(path(&world), Path::new("/elsewhere"));
     }
 
-    #[test]
-    fn a_file_is_written_whole_and_closed_to_others() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("device.key");
-        write_whole(&path, 0o600, b"secret").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"secret");
-        assert_eq!(
-            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
     #[test]
     fn what_a_killed_write_left_is_cleared_away_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();

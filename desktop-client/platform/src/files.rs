@@ -81,6 +81,9 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
     }
 }
 
+/// What stands before the process id in the name of a temporary of [`write_whole`].
+pub const TEMPORARY: &str = ".aiworklab-";
+
 /// Writes a file of mode `mode` whole or not at all: a temporary beside it, flushed, then renamed.
 ///
 /// # Errors
@@ -91,7 +94,7 @@ pub fn write_whole(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
         .file_name()
         .ok_or(io::ErrorKind::InvalidInput)?
         .to_owned();
-    name.push(format!(".aiworklab-{}", std::process::id()));
+    name.push(format!("{TEMPORARY}{}", std::process::id()));
     let temporary = folder.join(name);
     let written = (|| {
         let mut file = opened(&temporary, mode, true)?;

@@ -70,7 +70,8 @@ fn told(moved: &Moved, dry_run: bool) -> String {
     let mut text = if moved.from == moved.to {
         format!("Secrets are kept in the {to} already.\n")
     } else if moved.secrets.is_empty() {
-        format!("There is no secret yet; the {to} {would}chosen.\n")
+        let is = if dry_run { "would be" } else { "is" };
+        format!("There is no secret yet; the {to} {is} chosen.\n")
     } else {
         format!(
             "{} {would}moved to the {to}: {}.\n",

@@ -252,7 +252,11 @@ pub fn show(settings: &Settings, name: Option<&str>) -> Result<Said> {
         if name.is_some() {
             text.push_str(&words::wrapped(&line.why, 80, "  "));
             if let Some(key) = keys.first() {
-                let takes = format!("Takes {}; for example {}.", key.kind.takes(), key.example);
+                let takes = format!(
+                    "Takes {}. In a file, for example {}.",
+                    key.kind.takes(),
+                    key.example
+                );
                 text.push_str(&words::wrapped(&takes, 80, "  "));
             }
         }

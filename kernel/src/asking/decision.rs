@@ -257,7 +257,7 @@ impl Choice {
                 text
             }
             Reason::Fading if self.new => {
-                format!("you met {concept} and have answered no check on it yet")
+                format!("you have answered no check on {concept} yet")
             }
             Reason::Fading => format!(
                 "you last answered on {concept} {} and {}",
