@@ -327,6 +327,8 @@ fn what_no_hook_told_is_caught_up_on_at_the_end_of_a_turn_and_when_an_agent_star
         "claude-code",
         stop.to_string().as_bytes(),
     );
+    // `graph` would read the event in the agent's place, and leave the transcript to it.
+    until("the agent reads", || (read_by(&laptop) > 0).then_some(()));
     until("the first half", || {
         (!concepts(&laptop).is_empty()).then_some(())
     });
