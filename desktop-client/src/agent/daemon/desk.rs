@@ -140,6 +140,7 @@ impl Desk {
     }
 
     /// Whether a line waits for an event at which it can be shown.
+    #[cfg(test)]
     pub fn has_line(&self) -> bool {
         self.inner().line.is_some()
     }

@@ -147,7 +147,7 @@ struct Passes<'a> {
     ears: Ears,
     store: Option<Store>,
     door: Door,
-    /// The store's file after the last pass: another command may have answered what waits since.
+    /// The store's file after the last pass: another command may have changed it since.
     stamp: Option<(i64, i64, u64)>,
     /// When the next pass is due if nothing comes, in seconds since 1970.
     due: i64,
@@ -225,12 +225,14 @@ impl<'a> Passes<'a> {
         }
         let now = self.desk.world.now();
         let waiting = spool::waiting(&self.desk.home.spool());
-        // A clock that was set back must not make us wait for the day that was.
-        let other = self.desk.has_line() && self.stamp != stamp(&self.desk.home);
+        // Another command may have answered what waits, or read in our place what is to be offered and
+        // caught up on.
+        let other = self.stamp != stamp(&self.desk.home);
         waiting.bytes > 0
             || waiting.dropped > 0
             || other
             || now >= self.due
+            // A clock that was set back must not make us wait for the day that was.
             || self.due > now + HOUR
     }
 
