@@ -4,9 +4,11 @@ use crate::appliance::Appliance;
 use crate::browser::Browser;
 use crate::program::{Output, Program, command, run};
 use serde_json::Value;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use tempfile::TempDir;
 
 /// A machine with the client on it.
@@ -56,11 +58,28 @@ impl Laptop {
 
     /// The same, with this on its standard input.
     pub fn run_with(&self, args: &[&str], stdin: &[u8]) -> Output {
+        run(&mut self.command(args), stdin)
+    }
+
+    /// `aiworklab` with these arguments, to be started in another way.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command(Program::Client, args);
         command
             .env("AIWORKLAB_HOME", self.home())
             .env("HOME", self.home.path());
-        run(&mut command, stdin)
+        command
+    }
+
+    /// Runs `aiworklab` under the organisation's policy of this text.
+    ///
+    /// # Panics
+    /// If the policy cannot be laid down.
+    pub fn run_under(&self, policy: &str, args: &[&str]) -> Output {
+        let file = self.folder().join("policy.toml");
+        std::fs::write(&file, policy).expect("a policy can be written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("and closed");
+        run(self.command(args).env("AIWORKLAB_POLICY", file), b"")
     }
 
     /// What a command prints with `--json`.
@@ -136,11 +155,8 @@ impl Laptop {
             "--name",
             name,
         ];
-        let mut command = command(Program::Client, [&line, more].concat());
-        command
-            .env("AIWORKLAB_HOME", self.home())
-            .env("HOME", self.home.path());
-        let mut child = command
+        let mut child = self
+            .command(&[&line, more].concat())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

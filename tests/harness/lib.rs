@@ -4,19 +4,23 @@
 //! administrator runs it, a [`Laptop`] is `aiworklab` as an engineer does, a [`Browser`] is a
 //! browser without script. What a test started is stopped by its own pid when it is dropped.
 
+mod agent;
 mod appliance;
 mod browser;
 mod device;
 mod laptop;
+mod mounts;
 mod program;
 mod provider;
 mod recorded;
 mod store;
 
+pub use agent::Agent;
 pub use appliance::{Appliance, Serve};
 pub use browser::{Browser, Page};
 pub use device::{Device, Keys, Wire};
 pub use laptop::{Enrolling, Laptop};
+pub use mounts::own_mounts;
 pub use program::{Output, Program, capture, models, program, repository, run};
 pub use provider::Provider;
 pub use recorded::{Recorded, recorded_payloads};

@@ -1,73 +1,12 @@
 //! The agent that runs by itself, as a process among hooks that are processes: killed, doubled, cut off.
 
-use harness::{Laptop, Program, Recorded, capture, program, recorded_payloads, until};
+use harness::{Agent, Laptop, Recorded, capture, recorded_payloads, until};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-
-/// An agent of a laptop's, in the foreground; killed with the value.
-struct Agent(Child);
-
-impl Agent {
-    /// Starts one and waits until it listens.
-    fn start(laptop: &Laptop) -> Self {
-        let agent = Self::launch(laptop);
-        let pid = u64::from(agent.0.id());
-        until("an agent that listens", || {
-            let status = laptop.json(&["agent", "status"]);
-            (status["listens"] == true && status["pid"] == pid).then_some(())
-        });
-        agent
-    }
-
-    /// Starts one and waits for nothing.
-    fn launch(laptop: &Laptop) -> Self {
-        let child = client(laptop)
-            .arg("agent")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self(child.expect("the client can be started"))
-    }
-
-    /// `kill -9`.
-    fn kill(mut self) {
-        self.0.kill().expect("ours");
-        self.0.wait().expect("ours");
-    }
-
-    /// Sends a signal and waits; the exit status.
-    fn end(mut self, signal: &str) -> Option<i32> {
-        let sent = Command::new("kill")
-            .args([signal, &self.0.id().to_string()])
-            .status();
-        assert!(sent.expect("kill is there").success());
-        self.0.wait().expect("ours").code()
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn client(laptop: &Laptop) -> Command {
-    let mut command = Command::new(program(Program::Client));
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("TZ", "UTC")
-        .env("AIWORKLAB_KEYS", "file")
-        .env("AIWORKLAB_HOME", laptop.home())
-        .env("HOME", laptop.folder());
-    command
-}
+use std::process::{Command, Stdio};
 
 /// Hands a payload to the hook, wherever its socket and its folder are.
 fn hook(command: &mut Command, harness: &str, payload: &[u8]) {
@@ -135,7 +74,7 @@ fn ten_thousand_events_in_a_burst_are_all_read() {
         }
         // Hooks beside them, each a process.
         for _ in 0..20 {
-            hook(&mut client(&laptop), "claude-code", b"{}");
+            hook(&mut laptop.command(&[]), "claude-code", b"{}");
         }
     });
     let all = SENDERS * each + 20;
@@ -184,7 +123,11 @@ fn an_agent_that_is_killed_again_and_again_knows_what_one_that_lives_knows() {
     for (n, one) in payloads.iter().enumerate() {
         let payload = one.payload.to_string();
         for laptop in [&calm, &killed] {
-            hook(&mut client(laptop), one.harness.name(), payload.as_bytes());
+            hook(
+                &mut laptop.command(&[]),
+                one.harness.name(),
+                payload.as_bytes(),
+            );
         }
         if n % every == every - 1 && n / every < kills {
             // In the middle of whatever it does; the next hooks meet it coming up, or nobody.
@@ -215,7 +158,7 @@ fn a_second_agent_names_the_first_and_a_stopped_one_leaves_no_socket() {
         let output = laptop.run(args);
         assert_eq!(output.status, 1, "{args:?}");
         let said = output.refused();
-        let pid = agent.0.id().to_string();
+        let pid = agent.pid().to_string();
         assert!(said.contains("C050") && said.contains(&pid), "{said}");
     }
     assert_eq!(agent.end("-TERM"), Some(0));
@@ -239,9 +182,9 @@ fn a_socket_that_somebody_deletes_costs_nothing_and_comes_back() {
     let _agent = Agent::start(&laptop);
     let socket = laptop.home().join("agent.sock");
     std::fs::remove_file(&socket).expect("there");
-    hook(&mut client(&laptop), "claude-code", b"{}");
+    hook(&mut laptop.command(&[]), "claude-code", b"{}");
     until("a new socket", || socket.exists().then_some(()));
-    hook(&mut client(&laptop), "claude-code", b"{}");
+    hook(&mut laptop.command(&[]), "claude-code", b"{}");
     until("both read", || (read_by(&laptop) == 2).then_some(()));
 }
 
@@ -250,7 +193,7 @@ fn a_container_hands_over_through_a_forwarded_socket_and_keeps_nothing_but_a_spo
     let (laptop, container) = (Laptop::new(), Laptop::new());
     let socket = laptop.home().join("agent.sock");
     let inside = |socket: &Path| {
-        let mut command = client(&container);
+        let mut command = container.command(&[]);
         command.env("AIWORKLAB_SOCKET", socket);
         command
     };
@@ -294,7 +237,7 @@ fn what_no_hook_told_is_caught_up_on_at_the_end_of_a_turn_and_when_an_agent_star
     };
     let told = Laptop::new();
     for payload in recorded("hooks.jsonl").lines() {
-        hook(&mut client(&told), "claude-code", payload.as_bytes());
+        hook(&mut told.command(&[]), "claude-code", payload.as_bytes());
     }
     let _ = told.run(&["agent", "--once"]).ok();
     let by_hooks = concepts(&told);
@@ -323,12 +266,10 @@ fn what_no_hook_told_is_caught_up_on_at_the_end_of_a_turn_and_when_an_agent_star
     let stop = serde_json::json!({ "hook_event_name": "Stop", "session_id": session,
         "transcript_path": transcript });
     hook(
-        &mut client(&laptop),
+        &mut laptop.command(&[]),
         "claude-code",
         stop.to_string().as_bytes(),
     );
-    // `graph` would read the event in the agent's place, and leave the transcript to it.
-    until("the agent reads", || (read_by(&laptop) > 0).then_some(()));
     until("the first half", || {
         (!concepts(&laptop).is_empty()).then_some(())
     });
@@ -348,7 +289,7 @@ fn what_no_hook_told_is_caught_up_on_at_the_end_of_a_turn_and_when_an_agent_star
 
 /// How much memory a process has had at most, in KiB.
 fn peak_kib(agent: &Agent) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.0.id()));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", agent.pid()));
     let status = status.expect("it runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kib = line.expect("it is counted").trim().trim_end_matches(" kB");
@@ -361,7 +302,11 @@ fn all_recorded_sessions_take_an_agent_no_more_than_ninety_mebibytes() {
     let agent = Agent::start(&laptop);
     for one in session() {
         let payload = one.payload.to_string();
-        hook(&mut client(&laptop), one.harness.name(), payload.as_bytes());
+        hook(
+            &mut laptop.command(&[]),
+            one.harness.name(),
+            payload.as_bytes(),
+        );
     }
     until("all of it read", || {
         let status = laptop.json(&["agent", "status"]);

@@ -1,28 +1,10 @@
 //! What an organisation lays down for a client, seen from outside: it takes away, and adds nothing.
 
-use harness::{Laptop, Output, Program, capture, program, repository, run};
+use harness::{Laptop, capture, repository};
 use serde_json::Value;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::Command;
 
 const ROOT: &str = "sha256:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-
-/// Runs the client under a policy.
-fn under(laptop: &Laptop, policy: &str, args: &[&str]) -> Output {
-    let file: PathBuf = laptop.folder().join("policy.toml");
-    fs::write(&file, policy).expect("a policy can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("and closed");
-    let mut command = Command::new(program(Program::Client));
-    command
-        .args(args)
-        .env("AIWORKLAB_HOME", laptop.home())
-        .env("HOME", laptop.folder())
-        .env("AIWORKLAB_KEYS", "file")
-        .env("AIWORKLAB_POLICY", file);
-    run(&mut command, b"")
-}
 
 /// Every key with the example of the template that is handed out.
 fn keys() -> Vec<String> {
@@ -54,7 +36,8 @@ fn no_key_of_a_policy_changes_a_byte_of_the_next_push() {
     policies.push("this is no policy".to_owned());
     policies.push("send_everything = true\nprompts = \"all\"\n".to_owned());
     for policy in policies {
-        let with = under(&laptop, &policy, &["what-leaves", "--json"])
+        let with = laptop
+            .run_under(&policy, &["what-leaves", "--json"])
             .ok()
             .stdout;
         assert_eq!(with, without, "under {policy}");
@@ -68,7 +51,7 @@ fn who_is_managed_enrols_with_one_word_and_nowhere_else() {
     let laptop = Laptop::new();
     // Nothing listens there: the address that it fails to reach is the policy's.
     let policy = format!("appliance = \"https://127.0.0.1:1\"\nca_fingerprint = \"{ROOT}\"\n");
-    let output = under(&laptop, &policy, &["enrol", "--json"]);
+    let output = laptop.run_under(&policy, &["enrol", "--json"]);
     let error: Value = serde_json::from_str(&output.stderr).expect("an error is JSON, too");
     assert_eq!(error["error"]["code"], "C013", "{error}");
     assert!(
@@ -77,14 +60,14 @@ fn who_is_managed_enrols_with_one_word_and_nowhere_else() {
             .is_some_and(|what| what.contains("127.0.0.1:1"))
     );
     let elsewhere = ["enrol", "https://127.0.0.1:2", "--ca-fingerprint", ROOT];
-    let refused = under(&laptop, &policy, &elsewhere).refused();
+    let refused = laptop.run_under(&policy, &elsewhere).refused();
     assert!(
         refused.contains("C110") && refused.contains("line 1"),
         "{refused}"
     );
     let other = ROOT.replace("0011", "ff11");
     let elsewhere = ["enrol", "--ca-fingerprint", other.as_str()];
-    let refused = under(&laptop, &policy, &elsewhere).refused();
+    let refused = laptop.run_under(&policy, &elsewhere).refused();
     assert!(
         refused.contains("C110") && refused.contains("line 2"),
         "{refused}"
@@ -95,12 +78,12 @@ fn who_is_managed_enrols_with_one_word_and_nowhere_else() {
 fn the_doctor_tells_a_program_and_a_person_the_same() {
     let laptop = Laptop::new();
     let slip = "harnesses = \"vim\"\nscreens = 2\n";
-    let told = under(&laptop, slip, &["doctor", "--json"]);
+    let told = laptop.run_under(slip, &["doctor", "--json"]);
     assert_eq!(told.status, 1, "something failed: {}", told.stdout);
     assert_eq!(told.stderr, "");
     let json: Value = serde_json::from_str(&told.stdout).expect("it is JSON");
     assert_eq!(json["well"], false);
-    let person = under(&laptop, slip, &["doctor"]);
+    let person = laptop.run_under(slip, &["doctor"]);
     assert_eq!(person.status, 1);
     for part in json["parts"].as_array().expect("parts") {
         for finding in part["findings"].as_array().expect("findings") {
@@ -131,8 +114,7 @@ fn an_engineer_sets_quiet_hours_and_is_told_what_holds() {
     assert!(said.contains("20:00-07:30"), "{said}");
     let refused = laptop.run(&["set", "quiet-hours", "late"]).refused();
     assert!(refused.contains("C118"), "{refused}");
-    let shown = under(
-        &laptop,
+    let shown = laptop.run_under(
         "quiet_hours = \"12:00-13:00\"\n",
         &["policy", "show", "--json"],
     );

@@ -1,7 +1,7 @@
 //! A laptop's folder that is copied, or an older state of which is put back: each machine goes on in a
 //! stream of its own, nothing is lost and nothing counts twice. And a folder that cannot be written to.
 
-use harness::{Appliance, Browser, Laptop, Output, Program, capture, program, run};
+use harness::{Appliance, Browser, Laptop, Output, Program, capture, own_mounts, program, run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -227,22 +227,6 @@ fn an_older_state_of_the_store_that_is_put_back_goes_on_and_nothing_is_lost_or_t
     other.enrol(&appliance, &mut ada, "ada-home");
     sync(&other);
     assert_eq!(graph(&other), graph(&laptop), "byte for byte");
-}
-
-/// What gives a program mounts of its own here: root may, others by a user namespace; none where
-/// neither is allowed.
-fn own_mounts() -> Option<Vec<&'static str>> {
-    let ways = [
-        vec!["unshare", "--mount"],
-        vec!["unshare", "--user", "--map-root-user", "--mount"],
-    ];
-    ways.into_iter().find(|way| {
-        let mut mount = Command::new(way[0]);
-        mount
-            .args(&way[1..])
-            .args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
-        run(&mut mount, b"").status == 0
-    })
 }
 
 /// Runs the client with the folder `home` read-only for it alone.

@@ -5,14 +5,12 @@
 //! the line and never the path, the appliance none of them.
 
 use crate::privacy::proxy::Proxy;
-use harness::{Appliance, Laptop, Output, Program, Serve, models, program, run, until};
+use harness::{Agent, Appliance, Laptop, Program, Serve, models, program, until};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -150,37 +148,6 @@ fn answer(body: &str) -> Value {
         }
     }
     json!({ "choice": fits.first().expect("one fits"), "said": said })
-}
-
-fn client(laptop: &Laptop) -> Command {
-    let mut command = Command::new(program(Program::Client));
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("TZ", "UTC")
-        .env("AIWORKLAB_KEYS", "file")
-        .env("AIWORKLAB_HOME", laptop.home())
-        .env("HOME", laptop.folder());
-    command
-}
-
-/// The agent in the foreground; gone with the value.
-struct Agent(Child);
-
-impl Agent {
-    fn start(laptop: &Laptop) -> Self {
-        let mut command = client(laptop);
-        command.arg("agent").stdin(Stdio::null());
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().expect("the client can be started"))
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// A harness wrote a file with this line in it.
@@ -324,16 +291,6 @@ fn an_item_is_made_ahead_in_idle_time_and_its_answer_is_a_delta_like_any_other()
     }
 }
 
-/// Runs the client under a policy.
-fn under(laptop: &Laptop, policy: &str, args: &[&str]) -> Output {
-    let file = laptop.folder().join("policy.toml");
-    fs::write(&file, policy).expect("a policy can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("and closed");
-    let mut command = client(laptop);
-    command.args(args).env("AIWORKLAB_POLICY", file);
-    run(&mut command, b"")
-}
-
 #[test]
 fn a_policy_that_forbids_it_is_named_with_its_line_and_nothing_is_sent() {
     let provider = Provider::start();
@@ -343,7 +300,7 @@ fn a_policy_that_forbids_it_is_named_with_its_line_and_nothing_is_sent() {
     let elsewhere = "own_model_hosts = [\"models.larkfield.example\"]\n";
     let laptop = Laptop::new();
     for (policy, line) in [(off, "line 2"), (elsewhere, "line 1")] {
-        let refused = under(&laptop, policy, &wish).refused();
+        let refused = laptop.run_under(policy, &wish).refused();
         assert!(
             refused.contains("policy.toml") && refused.contains(line),
             "{refused}"
@@ -363,17 +320,17 @@ fn a_policy_that_forbids_it_is_named_with_its_line_and_nothing_is_sent() {
         ("own_model = 7\n", "line 1"),
     ] {
         for args in [&["model", "make", CONCEPT][..], &["model", "test"]] {
-            let refused = under(&laptop, policy, args).refused();
+            let refused = laptop.run_under(policy, args).refused();
             assert!(refused.contains(line), "{args:?}: {refused}");
         }
-        let shown = under(&laptop, policy, &["model", "show"]).ok().stdout;
+        let shown = laptop.run_under(policy, &["model", "show"]).ok().stdout;
         assert!(
             shown.contains("policy    OFF") && shown.contains(line),
             "{shown}"
         );
-        let doctor = under(&laptop, policy, &["doctor"]).stdout;
+        let doctor = laptop.run_under(policy, &["doctor"]).stdout;
         assert!(doctor.contains("does not allow it"), "{doctor}");
-        let check = under(&laptop, policy, &["quiz", "--show", "--concept", CONCEPT]);
+        let check = laptop.run_under(policy, &["quiz", "--show", "--concept", CONCEPT]);
         assert!(!check.ok().stdout.contains(MODEL));
     }
     assert!(provider.bodies().is_empty(), "nothing was sent");

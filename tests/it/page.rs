@@ -2,10 +2,10 @@
 //! keyboard. What no page may do is looked for as on the appliance's pages (`browser.rs`), at both sizes and schemes.
 
 use crate::browser::drive;
-use harness::{Laptop, Program, program, run};
+use harness::Laptop;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 const CONCEPT: &str = "pg-advisory-locks";
 const FILE: &str = "locking.py";
@@ -28,7 +28,8 @@ impl Drop for Page {
 impl Page {
     fn of(laptop: &Laptop) -> Self {
         let args = ["quiz", "--page", "--no-open", "--concept", CONCEPT];
-        let mut child = client(laptop, &args)
+        let mut child = laptop
+            .command(&args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -50,19 +51,6 @@ impl Page {
     fn base(&self) -> &str {
         self.link.split_once("/#").expect("a key").0
     }
-}
-
-fn client(laptop: &Laptop, args: &[&str]) -> Command {
-    let mut command = Command::new(program(Program::Client));
-    command
-        .args(args)
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("TZ", "UTC")
-        .env("AIWORKLAB_KEYS", "file")
-        .env("AIWORKLAB_HOME", laptop.home())
-        .env("HOME", laptop.folder());
-    command
 }
 
 /// A machine on which an agent wrote an advisory lock.
@@ -106,10 +94,7 @@ fn an_engineer_reads_and_answers_the_check_by_keyboard() {
 fn what_is_said_without_a_key_a_script_or_a_check() {
     let laptop = met();
     let page = Page::of(&laptop);
-    let answered = run(
-        &mut client(&laptop, &["quiz", "--concept", CONCEPT, "--answer", "n"]),
-        b"",
-    );
+    let answered = laptop.run(&["quiz", "--concept", CONCEPT, "--answer", "n"]);
     let _ = answered.ok();
     let more = json!({ "link": page.link, "says": "Nothing waits here." });
     visit(&page, "nocheck", more);

@@ -1,6 +1,7 @@
 //! What the agent saw, for whoever watches it: `replay` prints it. Never stored, never sent.
 
-use kernel::event::Harness;
+use crate::words;
+use kernel::event::{Act, Event, Harness};
 use kernel::ids::Slug;
 use kernel::tagging::Strength;
 
@@ -29,6 +30,52 @@ pub struct Happened {
     pub files_left_out: usize,
     /// Whether the payload was longer than what is kept of one.
     pub cut: bool,
+}
+
+impl Happened {
+    /// An event of this session, told for the first time and before anything was looked for in it.
+    pub(super) fn new(at: i64, told_by: Harness, session: &[u8], event: &Event) -> Self {
+        Self {
+            at,
+            told_by,
+            done_by: event.origin.harness,
+            session: super::decide::number(session),
+            act: word(&event.act),
+            again: false,
+            added_lines: 0,
+            tags: Vec::new(),
+            passed_over: Vec::new(),
+            files_left_out: event.files_left_out,
+            cut: event.cut,
+        }
+    }
+}
+
+/// An act in a word or two.
+fn word(act: &Act) -> String {
+    match act {
+        Act::SessionBegan => "session began".to_owned(),
+        Act::SessionEnded => "session ended".to_owned(),
+        Act::TurnBegan => "prompt".to_owned(),
+        Act::TurnEnded => "turn ended".to_owned(),
+        Act::TurnInterrupted => "turn broken off".to_owned(),
+        Act::ApprovalAsked => "approval asked".to_owned(),
+        Act::ApprovalAnswered => "approval answered".to_owned(),
+        Act::Stopped => "tool failed or stopped".to_owned(),
+        Act::Planned(steps) => format!("plan of {}", words::count(steps.len() as u64, "step")),
+        Act::Changed(changes) => {
+            format!("{} changed", words::count(changes.len() as u64, "file"))
+        }
+        Act::Ran(ran) => {
+            let what = match (ran.tests(), ran.commits()) {
+                (_, true) => "commit",
+                (Some(true), _) => "tests passed",
+                (Some(false), _) => "tests failed",
+                (None, _) => "command",
+            };
+            what.to_owned()
+        }
+    }
 }
 
 /// One mention, and what became of it.

@@ -145,23 +145,9 @@ impl<'w> Reader<'w> {
     fn happened(&mut self, txn: &mut Txn<'_>, record: &Record, event: &Event) -> Result<()> {
         // A clock that was set back must not make something happen tomorrow.
         let at = record.at.min(self.now);
-        let harness = event.origin.harness.name().as_bytes();
-        let name = event.origin.session.as_bytes();
-        let session = self.hash("session", &[harness, name]);
+        let session = self.session(event);
         let session = &session.as_ref()[..16];
-        let mut told = Happened {
-            at,
-            told_by: record.harness,
-            done_by: event.origin.harness,
-            session: super::decide::number(session),
-            act: word(&event.act),
-            again: false,
-            added_lines: 0,
-            tags: Vec::new(),
-            passed_over: Vec::new(),
-            files_left_out: event.files_left_out,
-            cut: event.cut,
-        };
+        let mut told = Happened::new(at, record.harness, session, event);
         if !self.is_first(txn, record, event, at)? {
             told.again = true;
             (self.watch)(told);
@@ -192,24 +178,17 @@ impl<'w> Reader<'w> {
             return Ok(());
         }
         self.report.recalled += u64::from(!matches!(event.act, Act::Planned(_)));
-        let session = event.origin.session.as_bytes();
-        let session = self.hash("session", &[harness.name().as_bytes(), session]);
-        let mut told = Happened {
-            at: record.at,
-            told_by: harness,
-            done_by: harness,
-            session: super::decide::number(&session.as_ref()[..16]),
-            act: word(&event.act),
-            again: false,
-            added_lines: 0,
-            tags: Vec::new(),
-            passed_over: Vec::new(),
-            files_left_out: event.files_left_out,
-            cut: false,
-        };
+        let session = self.session(event);
+        let mut told = Happened::new(record.at, harness, &session.as_ref()[..16], event);
         self.tag(txn, record.at, event, &mut told)?;
         (self.watch)(told);
         Ok(())
+    }
+
+    /// Which session of which harness an event is of: its first 16 bytes are what is kept.
+    fn session(&self, event: &Event) -> hmac::Tag {
+        let harness = event.origin.harness.name().as_bytes();
+        self.hash("session", &[harness, event.origin.session.as_bytes()])
     }
 
     /// Whether nobody told this act before.
@@ -531,31 +510,4 @@ impl Found<'_> {
 
 fn short(text: &str) -> String {
     words::plain(text.trim()).chars().take(LINE_CHARS).collect()
-}
-
-/// An act in a word or two.
-fn word(act: &Act) -> String {
-    match act {
-        Act::SessionBegan => "session began".to_owned(),
-        Act::SessionEnded => "session ended".to_owned(),
-        Act::TurnBegan => "prompt".to_owned(),
-        Act::TurnEnded => "turn ended".to_owned(),
-        Act::TurnInterrupted => "turn broken off".to_owned(),
-        Act::ApprovalAsked => "approval asked".to_owned(),
-        Act::ApprovalAnswered => "approval answered".to_owned(),
-        Act::Stopped => "tool failed or stopped".to_owned(),
-        Act::Planned(steps) => format!("plan of {}", words::count(steps.len() as u64, "step")),
-        Act::Changed(changes) => {
-            format!("{} changed", words::count(changes.len() as u64, "file"))
-        }
-        Act::Ran(ran) => {
-            let what = match (ran.tests(), ran.commits()) {
-                (_, true) => "commit",
-                (Some(true), _) => "tests passed",
-                (Some(false), _) => "tests failed",
-                (None, _) => "command",
-            };
-            what.to_owned()
-        }
-    }
 }

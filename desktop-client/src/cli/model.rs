@@ -3,18 +3,18 @@
 use super::{lines, say};
 use crate::agent;
 use crate::error::Result;
-use crate::graph;
 use crate::home::Home;
 use crate::keys::{Keys, Name};
 use crate::own_model::{
     self, CALLS, CALLS_A_DAY, Config, Error, MADE, Made, Patience, Provider, Question, REFUSED,
     Request,
 };
+use crate::quiz;
 use crate::store::Store;
 use crate::words::{count, time};
 use crate::world::World;
 use clap::{Args, Subcommand};
-use kernel::ids::{DAY, Slug};
+use kernel::ids::DAY;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -437,19 +437,6 @@ fn test(world: &dyn World, home: &Home, as_value: bool, out: &mut dyn Write) -> 
     say(out, &text)
 }
 
-fn concept(text: Option<String>) -> Result<Option<Slug>> {
-    let Some(text) = text else { return Ok(None) };
-    let slug = Slug::new(&text).ok().map(graph::resolved);
-    let known = slug.filter(|slug| {
-        let catalogue = kernel::catalogue::Catalogue::builtin();
-        catalogue.get(slug).is_some_and(|entry| entry.is_askable())
-    });
-    known.map(Some).ok_or_else(|| crate::error::Error::Concept {
-        near: graph::near(&text),
-        text,
-    })
-}
-
 fn what_is_sent(
     world: &dyn World,
     home: &Home,
@@ -459,7 +446,7 @@ fn what_is_sent(
 ) -> Result<()> {
     // Shown also where the policy says no: it is then what would be sent.
     let config = Config::read(home)?.ok_or(Error::Off)?;
-    let wanted = concept(wanted)?;
+    let wanted = wanted.as_deref().map(quiz::askable).transpose()?;
     let mut store = Store::open(world, home)?;
     agent::run(world, home, &mut store)?;
     let question =
@@ -523,7 +510,7 @@ fn make(
     out: &mut dyn Write,
 ) -> Result<()> {
     let config = in_force(world, home)?;
-    let wanted = concept(wanted)?;
+    let wanted = wanted.as_deref().map(quiz::askable).transpose()?;
     let mut store = Store::open(world, home)?;
     agent::run(world, home, &mut store)?;
     let made = own_model::one(

@@ -96,7 +96,10 @@ pub fn shown(txn: &Txn<'_>, ask: Ask) -> Result<Check> {
 }
 
 /// A concept, as it was typed, that checks are given on.
-fn askable(text: &str) -> Result<Slug> {
+///
+/// # Errors
+/// [`Error::Concept`], with the slugs that it may have been meant for.
+pub fn askable(text: &str) -> Result<Slug> {
     let known = Slug::new(text).ok().map(graph::resolved);
     known
         .filter(|slug| {

@@ -319,14 +319,7 @@ impl Store {
         at.spot = spot;
         at.noted = None;
         // A form that was exchanged is the same store; another one may be an older state of it.
-        let inner = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .doing("begin a change of the personal store")?;
-        let mut txn = Txn {
-            inner,
-            secret: &self.secret,
-        };
+        let mut txn = begun(&mut self.connection, &self.secret)?;
         if let Some(Some(moved)) = txn.moved(&at.home, at.machine.as_deref())? {
             txn.leave_stream(moved)?;
             txn.inner.commit().doing("write to the personal store")?;
@@ -358,14 +351,7 @@ impl Store {
     /// What `work` fails with, or the engine.
     pub fn write<T>(&mut self, work: impl FnOnce(&mut Txn<'_>) -> Result<T>) -> Result<T> {
         let _held = self.ready()?;
-        let inner = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .doing("begin a change of the personal store")?;
-        let mut txn = Txn {
-            inner,
-            secret: &self.secret,
-        };
+        let mut txn = begun(&mut self.connection, &self.secret)?;
         let result = work(&mut txn)?;
         let mark = if self.at.is_some() { txn.mark()? } else { None };
         txn.inner.commit().doing("write to the personal store")?;
@@ -409,6 +395,14 @@ impl Store {
     pub const fn version() -> i64 {
         MIGRATIONS.len() as i64
     }
+}
+
+/// Begins a change.
+fn begun<'a>(connection: &'a mut Connection, secret: &'a Secret) -> Result<Txn<'a>> {
+    let inner = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .doing("begin a change of the personal store")?;
+    Ok(Txn { inner, secret })
 }
 
 /// Opens the file that is there and brings it up to date.

@@ -124,20 +124,10 @@ impl Txn<'_> {
 
     /// Items about the engineer's own lines that became no check yet, the newest first.
     pub fn own_items(&self, concept: &Slug) -> Result<Vec<Item>> {
-        let mut statement = self
-            .inner
-            .prepare_cached(
-                "SELECT item FROM own_item WHERE concept = ?1 AND ask IS NULL ORDER BY id DESC",
-            )
-            .doing(DOING)?;
-        let rows = statement
-            .query_map([concept.as_str()], |row| row.get::<_, String>(0))
-            .doing(DOING)?;
-        let texts = rows.collect::<rusqlite::Result<Vec<_>>>().doing(DOING)?;
-        let items = texts.iter();
-        Ok(items
-            .filter_map(|text| serde_json::from_str(text).ok())
-            .collect())
+        self.items(
+            "SELECT item FROM own_item WHERE concept = ?1 AND ask IS NULL ORDER BY id DESC",
+            concept,
+        )
     }
 
     /// How many items wait, and how many became a check.

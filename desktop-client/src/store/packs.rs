@@ -71,10 +71,15 @@ impl Txn<'_> {
 
     /// The pack's items of a concept, in its order. Those that cannot be read any more are left out.
     pub fn pack_items(&self, concept: &Slug) -> Result<Vec<Item>> {
-        let mut statement = self
-            .inner
-            .prepare_cached("SELECT item FROM pack_item WHERE concept = ?1 ORDER BY place")
-            .doing(DOING)?;
+        self.items(
+            "SELECT item FROM pack_item WHERE concept = ?1 ORDER BY place",
+            concept,
+        )
+    }
+
+    /// The items of a concept that `select` finds. Those that cannot be read any more are left out.
+    pub(super) fn items(&self, select: &str, concept: &Slug) -> Result<Vec<Item>> {
+        let mut statement = self.inner.prepare_cached(select).doing(DOING)?;
         let rows = statement
             .query_map([concept.as_str()], |row| row.get::<_, String>(0))
             .doing(DOING)?;

@@ -1,7 +1,7 @@
 //! The store's disk is full: a disk of the server's own, small, that the test fills and frees.
 
 use super::{Enrolled, enrolled, head, json_of, push, seen, text};
-use harness::{Appliance, Laptop, run, until};
+use harness::{Appliance, Laptop, own_mounts, run, until};
 use serde_json::Value;
 use std::fs;
 use std::io::Write;
@@ -41,23 +41,6 @@ impl SmallDisk {
     }
 }
 
-/// What gives a program mounts of its own here: root may, others by a user namespace.
-fn own_mounts() -> Vec<&'static str> {
-    let ways = [
-        vec!["unshare", "--mount"],
-        vec!["unshare", "--user", "--map-root-user", "--mount"],
-    ];
-    let works = |way: &Vec<&str>| {
-        let mut mount = Command::new(way[0]);
-        mount
-            .args(&way[1..])
-            .args(["mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
-        run(&mut mount, b"").status == 0
-    };
-    let found = ways.into_iter().find(works);
-    found.expect("this test needs a machine that lets a program have mounts of its own (unshare)")
-}
-
 #[test]
 fn a_full_disk_is_answered_507_with_nothing_half_written_and_passes() {
     let Enrolled {
@@ -78,7 +61,8 @@ fn a_full_disk_is_answered_507_with_nothing_half_written_and_passes() {
         data = data.display(),
         copy = copy.display()
     );
-    let mut under = own_mounts();
+    let mut under = own_mounts()
+        .expect("this test needs a machine that lets a program have mounts of its own (unshare)");
     under.extend(["bash", "-c", &script, "bash"]);
     appliance.restart_under(&under);
     let disk = SmallDisk::of(&appliance);

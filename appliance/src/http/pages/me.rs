@@ -387,6 +387,24 @@ pub async fn erase(
     }
 }
 
+/// A device of the reader's: its id and what it is called.
+///
+/// # Errors
+/// 404 for a device that is not the reader's.
+pub(super) async fn own_device(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<(DeviceId, String), ApiError> {
+    let id: DeviceId = id.parse().map_err(|_| ApiError::not_found())?;
+    let person = caller.person()?.person;
+    let found = app.store().read(move |txn| device::get(txn, id)).await?;
+    let found = found
+        .filter(|found| found.person == person)
+        .ok_or_else(ApiError::not_found)?;
+    Ok((id, found.name))
+}
+
 /// `GET /me/devices/{id}/revoke`: what it would do.
 ///
 /// # Errors
@@ -397,15 +415,10 @@ pub async fn ask_revoke(
     Extension(asked): Extension<Asked>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let id: DeviceId = id.parse().map_err(|_| ApiError::not_found())?;
-    let person = caller.person()?.person;
-    let found = app.store().read(move |txn| device::get(txn, id)).await?;
-    let found = found
-        .filter(|found| found.person == person)
-        .ok_or_else(ApiError::not_found)?;
+    let (id, name) = own_device(&app, &caller, &id).await?;
     let page = ConfirmPage::revoke_device(
         shell(&app, &caller, &asked),
-        (&id.to_string(), &found.name),
+        (&id.to_string(), &name),
         true,
         Action::RevokeOwnDevice.as_str(),
         StepUp::NotNeeded,

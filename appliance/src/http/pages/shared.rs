@@ -1,6 +1,7 @@
 //! Two machines that use one certificate: their person says that both are theirs, or ends both on
 //! the page that ends a device.
 
+use super::me::own_device;
 use super::{html, shell};
 use crate::app::App;
 use crate::http::auth::{Asked, Caller};
@@ -23,15 +24,10 @@ pub async fn ask(
     Extension(asked): Extension<Asked>,
     Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
-    let id: DeviceId = id.parse().map_err(|_| ApiError::not_found())?;
-    let person = caller.person()?.person;
-    let found = app.store().read(move |txn| device::get(txn, id)).await?;
-    let found = found
-        .filter(|found| found.person == person)
-        .ok_or_else(ApiError::not_found)?;
+    let (id, name) = own_device(&app, &caller, &id).await?;
     let page = ConfirmPage::keep_shared(
         shell(&app, &caller, &asked),
-        (&id.to_string(), &found.name),
+        (&id.to_string(), &name),
         Action::KeepShared.as_str(),
     );
     html(page.render())
